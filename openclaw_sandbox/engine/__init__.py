@@ -1,0 +1,1 @@
+"""Engines make a ContainerSpec real. `base` is the contract."""

@@ -1,0 +1,248 @@
+"""What a backend must do. tests/contract holds every backend to this text.
+
+Every call takes or has a deadline in seconds; when it passes, EngineHangingError is raised and what the call
+would have made is unknown, which the caller must assume to exist.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from openclaw_sandbox.spec.model import ContainerSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineInfo:
+    """What the engine says about itself and its host. None: it did not say."""
+
+    name: str
+    version: str
+    api_version: str
+    cgroup_version: int | None
+    cgroup_driver: str
+    storage_driver: str
+    root_dir: str
+    operating_system: str
+    architecture: str
+    kernel: str
+    cpus: int
+    memory_bytes: int
+    rootless: bool
+    userns_remapped: bool
+    apparmor: bool
+    selinux: bool
+    seccomp: bool
+    #: Limits that this engine really enforces, by our key: "memory", "pids", "cpus", "swap", ...
+    enforced_limits: frozenset[str]
+    runtimes: tuple[str, ...]
+    default_runtime: str
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageInfo:
+    """An image in the local store. `id` is content-addressed: `sha256:...`; `created_at` is RFC 3339."""
+
+    id: str
+    tags: tuple[str, ...]
+    digests: tuple[str, ...]
+    size_bytes: int
+    created_at: str
+    architecture: str
+    user: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedMount:
+    """A mount as the engine reports it."""
+
+    kind: str  # bind, volume, tmpfs
+    source: str
+    destination: str
+    read_only: bool
+
+
+class ContainerState(enum.Enum):
+    """Docker's words."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    RESTARTING = "restarting"
+    REMOVING = "removing"
+    EXITED = "exited"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """A container that exists. From `list` only the fields above the line are filled, from `inspect` all."""
+
+    id: str
+    name: str
+    image: str  # the reference it was created from
+    image_id: str
+    labels: Mapping[str, str]
+    state: ContainerState
+    created_at_ms: int
+    # ---- inspect only
+    pid: int = 0
+    exit_code: int = 0
+    oom_killed: bool = False
+    error: str = ""
+    started_at: str = ""
+    finished_at: str = ""
+    exec_ids: tuple[str, ...] = ()  # execs that are running now
+    mounts: tuple[ObservedMount, ...] = ()
+    #: The engine's own inspect document, for `explain --live` and `verify`.
+    raw: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def running(self) -> bool:
+        """Whether a command can be executed in it now."""
+        return self.state is ContainerState.RUNNING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecSpec:
+    """A command in a running container. `env` may hold secrets: it is sent to the engine and shown nowhere."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    workdir: str | None = None
+    user: str | None = None
+    tty: bool = False
+    stdin: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecStatus:
+    """`exit_code` is None while it runs."""
+
+    running: bool
+    exit_code: int | None
+    pid: int
+
+
+class Sink(Protocol):
+    """Where a stream's bytes go. May block: that is the back-pressure. May raise OSError: nobody listens."""
+
+    def __call__(self, data: memoryview, /) -> None: ...
+
+
+class ExecStream(Protocol):
+    """The open stream of one exec. One thread may `pump` while another writes or closes."""
+
+    exec_id: str
+
+    def pump(self, stdout: Sink, stderr: Sink) -> None:
+        """Deliver output as it comes until the stream ends. With a terminal all of it is stdout.
+
+        Raises:
+            EngineLostError: the stream broke before its end.
+            OSError: a sink failed; the command still runs.
+        """
+        ...
+
+    def write(self, data: bytes) -> bool:
+        """Send stdin. False: the command no longer reads."""
+        ...
+
+    def close_stdin(self) -> None:
+        """End of input."""
+        ...
+
+    def resize(self, *, rows: int, columns: int) -> None:
+        """New size of the terminal; does nothing without one."""
+        ...
+
+    def close(self) -> None:
+        """Drop the connection. This does not end the command."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecOutput:
+    """A finished, captured exec. `truncated`: more came than was asked for."""
+
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+    truncated: bool = False
+
+
+class Engine(Protocol):
+    """Container operations of one engine."""
+
+    #: How a human finds this engine: the socket or URL.
+    address: str
+    #: True if a host path in a bind mount means this machine's path.
+    local: bool
+
+    def info(self) -> EngineInfo:
+        """Raises EngineUnavailableError (one of its four kinds) if the engine does not answer."""
+        ...
+
+    def image(self, reference: str) -> ImageInfo | None:
+        """The local image of this name or id; None if there is none. Nothing is pulled."""
+        ...
+
+    def create(self, spec: ContainerSpec, *, labels: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+        """Create the container with `labels` on top of the spec's; do not start it.
+
+        Returns the id and the engine's warnings ("... discarded").
+
+        Raises:
+            ImageMissingError: `spec.image` is not in the local store. No pull is tried.
+            SpecRefusedError: the engine refused a field of `spec`. Nothing was made.
+            SandboxConflictError: the name is taken.
+        """
+        ...
+
+    def start(self, container_id: str) -> None:
+        """Start it; already running is fine.
+
+        Raises:
+            SpecRefusedError: the runtime refused (a limit, a mount, the profile). The container still exists.
+        """
+        ...
+
+    def inspect(self, name_or_id: str) -> Observed | None:
+        """Everything about one container; None if there is none."""
+        ...
+
+    def list(self, *, labels: Sequence[str] = (), all_states: bool = True) -> list[Observed]:
+        """All containers that carry every label ("key" or "key=value"), in one call."""
+        ...
+
+    def remove(self, container_id: str, *, force: bool = False) -> bool:
+        """Remove it with its anonymous volumes. False: it was already gone or going."""
+        ...
+
+    def kill(self, container_id: str, *, signal: str = "KILL") -> None:
+        """Signal the main process; not running is fine."""
+        ...
+
+    def wait(self, container_id: str, *, timeout_s: float | None) -> int:
+        """The main process's exit status. Raises EngineHangingError after `timeout_s`."""
+        ...
+
+    def exec_start(self, container_id: str, spec: ExecSpec) -> ExecStream:
+        """Start a command. Raises EngineError if the container is not running or gone."""
+        ...
+
+    def exec_status(self, exec_id: str) -> ExecStatus:
+        """State of a command that was started."""
+        ...
+
+    def exec_capture(
+        self, container_id: str, spec: ExecSpec, *, timeout_s: float, limit_bytes: int = 1 << 20
+    ) -> ExecOutput:
+        """Run a short helper to its end. Raises EngineHangingError after `timeout_s`; it then still runs."""
+        ...

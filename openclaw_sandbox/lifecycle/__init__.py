@@ -1,0 +1,1 @@
+"""Desired plus observed to actions, and what carries them out: ensure, run, list, recreate, prune."""

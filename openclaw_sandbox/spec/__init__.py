@@ -1,0 +1,1 @@
+"""EffectivePolicy to ContainerSpec: names, labels, hashes, mounts, limits. Pure."""

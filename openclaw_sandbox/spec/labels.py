@@ -1,0 +1,19 @@
+"""The labels on what we make. The `openclaw.*` ones are the reference's, the others are ours."""
+
+SANDBOX = "openclaw.sandbox"  # "1" on every sandbox container, of either tool
+SESSION_KEY = "openclaw.sessionKey"  # the scope key
+CREATED_AT_MS = "openclaw.createdAtMs"
+CONFIG_HASH = "openclaw.configHash"  # the reference's hash of its own inputs
+BROWSER = "openclaw.sandboxBrowser"
+
+SPEC = "openclaw-sandbox.spec"  # hash of the whole ContainerSpec and of the image id: our drift
+STATE = "openclaw-sandbox.state"  # hash of the state folder: whose container it is
+VERSION = "openclaw-sandbox.version"  # the version of this tool that made it
+ROLE = "openclaw-sandbox.role"  # what a container, image, network or volume of ours is for
+AGENT = "openclaw-sandbox.agent"
+READY = "openclaw-sandbox.ready"  # set on containers whose set-up needs nothing after `start`
+
+#: On images: what made them.
+RECIPE = "openclaw-sandbox.recipe"  # digest of the Dockerfile and its inputs
+BASE_DIGEST = "openclaw-sandbox.base"  # image id of the base
+BUILT_AT = "openclaw-sandbox.builtAt"  # RFC 3339, UTC

@@ -1,0 +1,100 @@
+"""ContainerSpec: what a container must be, for any engine. A value: equal specs make equal containers."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindMount:
+    """A host path in the container. The source must exist: engines never create it."""
+
+    source: str
+    destination: str
+    read_only: bool
+    #: The config key that asked for it, for messages ("workspaceAccess", "docker.binds[0]").
+    key: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TmpfsMount:
+    """A tmpfs; options as mount(8) takes them, sizes in bytes."""
+
+    destination: str
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UlimitSpec:
+    """A resource limit by Docker's name; -1 is unlimited."""
+
+    name: str
+    soft: int
+    hard: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeccompSpec:
+    """`profile` is the JSON text of the filter; None means the engine's own default."""
+
+    name: str
+    profile: str | None = field(default=None, repr=False)
+
+
+class LogDriver(enum.Enum):
+    """Where the main process's output goes. A sandbox's main process only sleeps: NONE loses nothing."""
+
+    NONE = "none"
+    JSON_FILE = "json-file"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSpec:
+    """Container log: bounded by `max_bytes` x `max_files`."""
+
+    driver: LogDriver = LogDriver.NONE
+    max_bytes: int = 10 * 1024 * 1024
+    max_files: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerSpec:
+    """One container. Sizes in bytes; `cpus` in cores; unset limits are None and mean "no limit"."""
+
+    name: str
+    image: str
+    command: tuple[str, ...]
+    labels: Mapping[str, str]
+    #: Labels that differ from one creation to the next and are no drift (`openclaw.createdAtMs`).
+    volatile_labels: Mapping[str, str] = field(default_factory=dict, compare=False)
+    user: str  # numeric "uid:gid"
+    workdir: str
+    env: Mapping[str, str]
+    mounts: tuple[BindMount, ...]
+    tmpfs: tuple[TmpfsMount, ...]
+    read_only_root: bool
+    network: str
+    dns: tuple[str, ...] = ()
+    extra_hosts: tuple[str, ...] = ()
+    cap_drop: tuple[str, ...]
+    cap_add: tuple[str, ...] = ()
+    no_new_privileges: bool = True
+    seccomp: SeccompSpec
+    apparmor: str | None = None
+    pids_limit: int | None
+    memory_bytes: int | None
+    memory_swap_bytes: int | None
+    cpus: float | None = None
+    ulimits: tuple[UlimitSpec, ...] = ()
+    shm_bytes: int
+    init: bool = True
+    private_ipc: bool = True
+    private_cgroup_namespace: bool = True
+    runtime: str | None = None
+    log: LogSpec = field(default_factory=LogSpec)
+    auto_remove: bool = False

@@ -1,7 +1,7 @@
 """The text files this project ships: the Dockerfiles and the seccomp profiles.
 
-In an installed wheel they stand under `openclaw_sandbox/_data`; in a checkout (or editable install) at the top
-level of the project, where people look for them. Nothing else needs to know which of the two it is.
+In an installed wheel they stand under `openclaw_sandbox/_data`; in a checkout or an editable install at the
+top level of the project, where people look for them. Nothing else needs to know which of the two it is.
 """
 
 from __future__ import annotations

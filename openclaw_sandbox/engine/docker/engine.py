@@ -1,0 +1,338 @@
+"""DockerEngine: engine/base.py over HTTP. Every call has a deadline."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from openclaw_sandbox.engine.base import (
+    ContainerState,
+    ExecOutput,
+    ExecSpec,
+    ExecStatus,
+    ImageInfo,
+    Observed,
+    ObservedMount,
+)
+from openclaw_sandbox.engine.docker import failure, translate
+from openclaw_sandbox.engine.docker.frames import STDERR, Demultiplexer
+from openclaw_sandbox.engine.docker.info import parse_info
+from openclaw_sandbox.errors import EngineError, EngineHangingError, EngineLostError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from openclaw_sandbox.engine.base import EngineInfo, Sink
+    from openclaw_sandbox.engine.docker.wire import Response, Transport
+    from openclaw_sandbox.spec.model import ContainerSpec
+
+_QUICK_S = 10.0  # look-ups
+_SLOW_S = 60.0  # what makes the runtime work: create, start, remove
+_CHUNK = 1 << 16
+
+
+class DockerEngine:
+    """Container operations of one Docker Engine."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._http = transport
+        self.address = transport.address
+        self.local = transport.local
+
+    # ---- the engine and its images
+
+    def info(self) -> EngineInfo:
+        """See Engine.info."""
+        version = self._ok(self._http.request("GET", "/version", timeout_s=_QUICK_S), "say its version").json()
+        info = self._ok(self._http.request("GET", "/info", timeout_s=_QUICK_S), "describe itself").json()
+        return parse_info(version or {}, info or {})
+
+    def image(self, reference: str) -> ImageInfo | None:
+        """See Engine.image."""
+        path = f"/images/{quote(reference, safe='/:@')}/json"
+        response = self._http.request("GET", path, timeout_s=_QUICK_S)
+        if response.status == 404:
+            return None
+        return _image_info(self._ok(response, f"look up the image {reference}").json())
+
+    # ---- life of a container
+
+    def create(self, spec: ContainerSpec, *, labels: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+        """See Engine.create."""
+        body = translate.create_body(spec, labels)
+        path = f"/containers/create?{urlencode({'name': spec.name})}"
+        response = self._http.request("POST", path, body=body, timeout_s=_SLOW_S)
+        if response.status != 201:
+            raise failure.create_failure(response.status, response.body, spec.image)
+        answer = response.json()
+        return str(answer["Id"]), tuple(answer.get("Warnings") or ())
+
+    def start(self, container_id: str) -> None:
+        """See Engine.start."""
+        response = self._http.request("POST", f"/containers/{container_id}/start", timeout_s=_SLOW_S)
+        if response.status not in (204, 304):
+            raise failure.create_failure(response.status, response.body, "")
+
+    def inspect(self, name_or_id: str) -> Observed | None:
+        """See Engine.inspect."""
+        response = self._http.request("GET", f"/containers/{quote(name_or_id)}/json", timeout_s=_QUICK_S)
+        if response.status == 404:
+            return None
+        return _observed(self._ok(response, f"inspect {name_or_id}").json())
+
+    def list(self, *, labels: Sequence[str] = (), all_states: bool = True) -> list[Observed]:
+        """See Engine.list."""
+        import json
+
+        query = {"all": "1" if all_states else "0", "filters": json.dumps({"label": list(labels)})}
+        response = self._http.request("GET", f"/containers/json?{urlencode(query)}", timeout_s=_SLOW_S)
+        return [_listed(item) for item in self._ok(response, "list containers").json() or ()]
+
+    def remove(self, container_id: str, *, force: bool = False) -> bool:
+        """See Engine.remove."""
+        query = f"?force={int(force)}&v=1"
+        response = self._http.request("DELETE", f"/containers/{container_id}{query}", timeout_s=_SLOW_S)
+        if response.status == 204:
+            return True
+        said = failure.message_of(response.body)
+        if response.status == 404 or (response.status == 409 and "already in progress" in said):
+            return False
+        raise failure.plain_failure(response.status, response.body, "remove the container")
+
+    def kill(self, container_id: str, *, signal: str = "KILL") -> None:
+        """See Engine.kill."""
+        path = f"/containers/{container_id}/kill?{urlencode({'signal': signal})}"
+        response = self._http.request("POST", path, timeout_s=_SLOW_S)
+        if response.status not in (204, 404, 409):
+            raise failure.plain_failure(response.status, response.body, "signal the container")
+
+    def wait(self, container_id: str, *, timeout_s: float | None) -> int:
+        """See Engine.wait."""
+        deadline = 365 * 86400.0 if timeout_s is None else timeout_s
+        response = self._http.request("POST", f"/containers/{container_id}/wait", timeout_s=deadline)
+        return int(self._ok(response, "wait for the container").json()["StatusCode"])
+
+    # ---- commands in it
+
+    def exec_start(self, container_id: str, spec: ExecSpec) -> DockerExecStream:
+        """See Engine.exec_start."""
+        body = {
+            "AttachStdin": spec.stdin,
+            "AttachStdout": True,
+            "AttachStderr": True,
+            "Tty": spec.tty,
+            "Cmd": list(spec.argv),
+            "Env": [f"{name}={value}" for name, value in spec.env.items()],
+            **({"WorkingDir": spec.workdir} if spec.workdir else {}),
+            **({"User": spec.user} if spec.user else {}),
+            # Docker's default, ctrl-p ctrl-q, would leave the command behind.
+            **({"DetachKeys": "ctrl-@,ctrl-@,ctrl-@,ctrl-@"} if spec.tty else {}),
+        }
+        made = self._http.request("POST", f"/containers/{container_id}/exec", body=body, timeout_s=_QUICK_S)
+        exec_id = str(self._ok(made, "start a command").json()["Id"])
+        started, sock, leftover = self._http.hijack(
+            f"/exec/{exec_id}/start", body={"Detach": False, "Tty": spec.tty}, timeout_s=_SLOW_S
+        )
+        if started.status not in (101, 200):
+            raise failure.plain_failure(started.status, started.body, "start a command")
+        return DockerExecStream(self._http, exec_id, sock, leftover, tty=spec.tty)
+
+    def exec_status(self, exec_id: str) -> ExecStatus:
+        """See Engine.exec_status."""
+        response = self._http.request("GET", f"/exec/{exec_id}/json", timeout_s=_QUICK_S)
+        answer = self._ok(response, "look up the command").json()
+        code = answer.get("ExitCode")
+        return ExecStatus(
+            running=bool(answer.get("Running")),
+            exit_code=None if code is None else int(code),
+            pid=int(answer.get("Pid") or 0),
+        )
+
+    def exec_capture(
+        self, container_id: str, spec: ExecSpec, *, timeout_s: float, limit_bytes: int = 1 << 20
+    ) -> ExecOutput:
+        """See Engine.exec_capture."""
+        deadline = time.monotonic() + timeout_s
+        stream = self.exec_start(container_id, spec)
+        captured = _Capture(limit_bytes)
+        try:
+            stream.set_deadline(timeout_s)
+            if spec.stdin:
+                stream.close_stdin()
+            stream.pump(captured.stdout, captured.stderr)
+            status = self.exec_status(stream.exec_id)
+            while status.running and time.monotonic() < deadline:
+                time.sleep(0.005)
+                status = self.exec_status(stream.exec_id)
+        finally:
+            stream.close()
+        return ExecOutput(
+            exit_code=-1 if status.exit_code is None else status.exit_code,
+            stdout=bytes(captured.out),
+            stderr=bytes(captured.err),
+            truncated=captured.truncated,
+        )
+
+    def _ok(self, response: Response, doing: str) -> Response:
+        if response.status >= 400:
+            raise failure.plain_failure(response.status, response.body, doing)
+        return response
+
+
+class _Capture:
+    def __init__(self, limit_bytes: int) -> None:
+        self.out, self.err = bytearray(), bytearray()
+        self.truncated = False
+        self._left = limit_bytes
+
+    def _keep(self, buffer: bytearray, data: memoryview) -> None:
+        buffer += data[: self._left]
+        self.truncated = self.truncated or len(data) > self._left
+        self._left -= min(self._left, len(data))
+
+    def stdout(self, data: memoryview) -> None:
+        self._keep(self.out, data)
+
+    def stderr(self, data: memoryview) -> None:
+        self._keep(self.err, data)
+
+
+class DockerExecStream:
+    """See ExecStream."""
+
+    def __init__(
+        self, transport: Transport, exec_id: str, sock: socket.socket, leftover: bytes, *, tty: bool
+    ) -> None:
+        self.exec_id = exec_id
+        self._http = transport
+        self._sock = sock
+        self._leftover = leftover
+        self._tty = tty
+
+    def set_deadline(self, timeout_s: float | None) -> None:
+        """Seconds of silence after which `pump` raises EngineHangingError; None waits for ever."""
+        self._sock.settimeout(timeout_s)
+
+    def pump(self, stdout: Sink, stderr: Sink) -> None:
+        """See ExecStream.pump."""
+        frames = Demultiplexer(lambda stream, piece: (stderr if stream == STDERR else stdout)(piece))
+        data = self._leftover
+        while True:
+            if data and self._tty:
+                stdout(memoryview(data))
+            elif data:
+                frames.feed(data)
+            data = self._receive()
+            if not data:
+                break
+        if not frames.complete:
+            raise EngineLostError("The engine broke off in the middle of the command's output.")
+
+    def _receive(self) -> bytes:
+        try:
+            return self._sock.recv(_CHUNK)
+        except TimeoutError:
+            raise EngineHangingError("The command in the sandbox did not end in time.") from None
+        except OSError as error:
+            raise EngineLostError(f"The connection to the engine broke: {error.strerror or error}.") from None
+
+    def write(self, data: bytes) -> bool:
+        """See ExecStream.write."""
+        try:
+            self._sock.sendall(data)
+        except OSError:
+            return False
+        return True
+
+    def close_stdin(self) -> None:
+        """See ExecStream.close_stdin."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_WR)
+
+    def resize(self, *, rows: int, columns: int) -> None:
+        """See ExecStream.resize."""
+        if self._tty and rows and columns:
+            with contextlib.suppress(EngineError):  # the command may just have ended
+                path = f"/exec/{self.exec_id}/resize?h={rows}&w={columns}"
+                self._http.request("POST", path, timeout_s=_QUICK_S)
+
+    def close(self) -> None:
+        """See ExecStream.close."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+        self._sock.close()
+
+
+# ---- the engine's documents
+
+
+def _image_info(document: dict[str, Any]) -> ImageInfo:
+    config = document.get("Config") or {}
+    return ImageInfo(
+        id=str(document["Id"]),
+        tags=tuple(document.get("RepoTags") or ()),
+        digests=tuple(document.get("RepoDigests") or ()),
+        size_bytes=int(document.get("Size") or 0),
+        created_at=str(document.get("Created") or ""),
+        architecture=str(document.get("Architecture") or ""),
+        user=str(config.get("User") or ""),
+        labels=dict(config.get("Labels") or {}),
+    )
+
+
+def _listed(document: dict[str, Any]) -> Observed:
+    names = document.get("Names") or ["/"]
+    return Observed(
+        id=str(document["Id"]),
+        name=str(names[0]).removeprefix("/"),
+        image=str(document.get("Image") or ""),
+        image_id=str(document.get("ImageID") or ""),
+        labels=dict(document.get("Labels") or {}),
+        state=ContainerState(document.get("State", "dead")),
+        created_at_ms=int(document.get("Created") or 0) * 1000,
+    )
+
+
+def _observed(document: dict[str, Any]) -> Observed:
+    state, config = document.get("State") or {}, document.get("Config") or {}
+    return Observed(
+        id=str(document["Id"]),
+        name=str(document.get("Name", "")).removeprefix("/"),
+        image=str(config.get("Image") or ""),
+        image_id=str(document.get("Image") or ""),
+        labels=dict(config.get("Labels") or {}),
+        state=ContainerState(state.get("Status", "dead")),
+        created_at_ms=_rfc3339_ms(str(document.get("Created") or "")),
+        pid=int(state.get("Pid") or 0),
+        exit_code=int(state.get("ExitCode") or 0),
+        oom_killed=bool(state.get("OOMKilled")),
+        error=str(state.get("Error") or ""),
+        started_at=str(state.get("StartedAt") or ""),
+        finished_at=str(state.get("FinishedAt") or ""),
+        exec_ids=tuple(document.get("ExecIDs") or ()),
+        mounts=tuple(_mount(item) for item in document.get("Mounts") or ()),
+        raw=document,
+    )
+
+
+def _mount(document: dict[str, Any]) -> ObservedMount:
+    return ObservedMount(
+        kind=str(document.get("Type") or ""),
+        source=str(document.get("Source") or ""),
+        destination=str(document.get("Destination") or ""),
+        read_only=not document.get("RW", True),
+    )
+
+
+def _rfc3339_ms(text: str) -> int:
+    from datetime import UTC, datetime
+
+    found = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?", text)
+    if not found:
+        return 0
+    whole = datetime.fromisoformat(found[1]).replace(tzinfo=UTC)
+    return int(whole.timestamp()) * 1000 + int((found[2] or "0").ljust(3, "0")[:3])

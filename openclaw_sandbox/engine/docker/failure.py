@@ -1,0 +1,162 @@
+"""What an engine's answer means: which of our errors, and who failed, the command or we. Pure.
+
+Engines have no error codes beyond the HTTP status, so parts of this recognise sentences. Each pattern names the
+engine it was read from; a sentence nobody recognises becomes a plain EngineError that repeats it.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import re
+from dataclasses import dataclass
+
+from openclaw_sandbox.errors import (
+    EngineError,
+    ImageMissingError,
+    SandboxConflictError,
+    SpecRefusedError,
+)
+
+
+def message_of(body: bytes) -> str:
+    """The engine's own sentence in an error answer; the text as it is when it is not JSON."""
+    text = body.decode("utf-8", "replace").strip()
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text[:2000]
+    said = value.get("message") if isinstance(value, dict) else None
+    return said if isinstance(said, str) else text[:2000]
+
+
+#: sentence in the engine's refusal -> (our sentence, hint). Docker 20.10 to 29.
+_REFUSALS: tuple[tuple[str, str, str], ...] = (
+    (
+        r"bind source path does not exist: (?P<what>\S+)",
+        "The mount source {what} does not exist.",
+        "Create it, or correct the bind in the config (`openclaw-sandbox explain` shows where it stands).",
+    ),
+    (
+        r"no space left on device",
+        "The engine's disk is full.",
+        "Free space below its data folder: docker system df, docker system prune",
+    ),
+    (
+        r"error setting rlimit type (?P<what>\d+)",
+        "The engine may not raise a ulimit as high as the sandbox asks for (rlimit {what}).",
+        "Lower docker.ulimits in the config, or raise the engine's own limits.",
+    ),
+    (
+        r"network (?P<what>\S+) not found",
+        "The network {what} does not exist.",
+        "Create it with `docker network create`, or correct docker.network in the config.",
+    ),
+    (
+        r"[Uu]nknown runtime specified (?P<what>\S+)|unknown or invalid runtime name: (?P<what2>\S+)",
+        "The engine has no runtime {what}.",
+        "Register it in the engine's daemon.json, or choose another one.",
+    ),
+    (
+        r"could not find bridge (?P<what>\S+)",
+        "The engine's network bridge is gone ({what}).",
+        "Restart the engine: sudo systemctl restart docker",
+    ),
+    (
+        r"[Dd]ecoding seccomp profile failed",
+        "The engine cannot read the seccomp profile.",
+        "Correct docker.seccompProfile in the config.",
+    ),
+    (
+        r"apparmor.*(no such file|not found|failed)|unable to apply apparmor profile",
+        "The engine cannot apply the AppArmor profile.",
+        "Load it on the host (apparmor_parser -r FILE), or correct docker.apparmorProfile.",
+    ),
+    (
+        r"(?P<what>[Rr]ange of CPUs is from \S+ to \S+)",
+        "More CPUs than the host has: {what}.",
+        "Lower docker.cpus in the config.",
+    ),
+    (
+        r"[Mm]inimum memory limit (?:allowed|can not be less than)[^0-9]*(?P<what>\S+)",
+        "The memory limit is below the engine's minimum ({what}).",
+        "Raise docker.memory in the config.",
+    ),
+    (
+        r"unable to find user (?P<what>[^:]+)",
+        "The image knows no user {what}.",
+        "Use a numeric uid:gid, or a user that the image has.",
+    ),
+)
+
+
+def create_failure(status: int, body: bytes, image: str) -> EngineError:
+    """The error of a refused create or start. Nothing was made by a refused create."""
+    said = message_of(body)
+    if status == 404 and re.search(r"[Nn]o such image", said):
+        return ImageMissingError(
+            f"The image {image} is not on this machine.",
+            hint="Make it: openclaw-sandbox setup" if "openclaw-sandbox" in image else f"Load or build {image} first.",
+        )
+    if status == 409:
+        return SandboxConflictError("The container's name is already taken.", details=[said])
+    for pattern, sentence, hint in _REFUSALS:
+        if found := re.search(pattern, said):
+            what = next((g for g in found.groupdict().values() if g), "") if found.groupdict() else ""
+            return SpecRefusedError(sentence.format(what=what), hint=hint, details=[said])
+    return SpecRefusedError("The engine refused to make the sandbox.", details=[said])
+
+
+def plain_failure(status: int, body: bytes, doing: str) -> EngineError:
+    """Any other refused call."""
+    return EngineError(f"The engine could not {doing} (status {status}).", details=[message_of(body)])
+
+
+class NotStarted(enum.Enum):
+    """Why a command never ran, with the exit status that tells so."""
+
+    NOT_FOUND = 127
+    NOT_EXECUTABLE = 126
+    SANDBOX = 125
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecFailure:
+    """The engine could not start the command. `said` is its sentence, for `-v`."""
+
+    reason: NotStarted
+    brief: str
+    said: str
+
+
+#: How runc's complaint begins on the stream of an exec that never started (Docker 20.10 to 29).
+FAILURE_PREFIX = b"OCI runtime exec failed"
+
+
+def classify_exec(exit_code: int, pid: int, first_output: bytes, command: str) -> ExecFailure | None:
+    """Did the command run? None: it did, its output and status are its own.
+
+    An exec that never started has no process id; a command that prints the same words and exits 126 has one.
+    """
+    if exit_code not in (126, 127, 128, 255) or pid != 0 or not first_output.startswith(FAILURE_PREFIX):
+        return None
+    said = first_output.decode("utf-8", "replace").strip()
+    if re.search(r"chdir to cwd|getcwd: ", said):
+        return ExecFailure(
+            reason=NotStarted.SANDBOX, brief="The working directory does not exist in the sandbox.", said=said
+        )
+    if re.search(r"unable to find (user|group)|no matching entries in passwd", said):
+        return ExecFailure(reason=NotStarted.SANDBOX, brief="The image knows no such user.", said=said)
+    if re.search(r"executable file not found|no such file or directory", said):
+        return ExecFailure(
+            reason=NotStarted.NOT_FOUND, brief=f"{command}: command not found in the sandbox.", said=said
+        )
+    if re.search(r"permission denied|is a directory|exec format error", said):
+        return ExecFailure(
+            reason=NotStarted.NOT_EXECUTABLE, brief=f"{command}: cannot be executed in the sandbox.", said=said
+        )
+    if re.search(r"argument list too long", said):
+        return ExecFailure(
+            reason=NotStarted.NOT_EXECUTABLE, brief=f"{command}: its arguments are too long.", said=said
+        )
+    return ExecFailure(reason=NotStarted.SANDBOX, brief="The sandbox could not start the command.", said=said)

@@ -1,0 +1,58 @@
+"""`docker info` and `docker version` to EngineInfo. Pure: recorded answers are its tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from openclaw_sandbox.engine.base import EngineInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Our key of a limit -> the engine's own word whether it really enforces it. A rootless engine on cgroup v1
+#: accepts every limit, reports it back in `inspect`, and applies none: only these fields tell.
+_LIMIT_FIELDS = {
+    "memory": "MemoryLimit",
+    "swap": "SwapLimit",
+    "pids": "PidsLimit",
+    "cpus": "CpuCfsQuota",
+    "cpu_shares": "CPUShares",
+    "cpuset": "CPUSet",
+}
+
+
+def parse_info(version: Mapping[str, Any], info: Mapping[str, Any]) -> EngineInfo:
+    """Both documents of the Docker API as one value. Absent fields become None, empty or False."""
+    options = [str(option) for option in info.get("SecurityOptions") or ()]
+    driver = str(info.get("CgroupDriver") or "")
+    limits = frozenset() if driver == "none" else frozenset(k for k, f in _LIMIT_FIELDS.items() if info.get(f))
+    group = str(info.get("CgroupVersion") or "")
+    return EngineInfo(
+        name=_engine_name(version),
+        version=str(version.get("Version") or info.get("ServerVersion") or ""),
+        api_version=str(version.get("ApiVersion") or ""),
+        cgroup_version=int(group) if group.isdigit() else None,
+        cgroup_driver=driver,
+        storage_driver=str(info.get("Driver") or ""),
+        root_dir=str(info.get("DockerRootDir") or ""),
+        operating_system=str(info.get("OperatingSystem") or ""),
+        architecture=str(info.get("Architecture") or version.get("Arch") or ""),
+        kernel=str(info.get("KernelVersion") or ""),
+        cpus=int(info.get("NCPU") or 0),
+        memory_bytes=int(info.get("MemTotal") or 0),
+        rootless=any("name=rootless" in option for option in options),
+        userns_remapped=any("name=userns" in option for option in options),
+        apparmor=any("name=apparmor" in option for option in options),
+        selinux=any("name=selinux" in option for option in options),
+        seccomp=any("name=seccomp" in option for option in options),
+        enforced_limits=limits,
+        runtimes=tuple(sorted(info.get("Runtimes") or ())),
+        default_runtime=str(info.get("DefaultRuntime") or ""),
+        warnings=tuple(info.get("Warnings") or ()),
+    )
+
+
+def _engine_name(version: Mapping[str, Any]) -> str:
+    components = version.get("Components") or ()
+    names = [str(part.get("Name")) for part in components if isinstance(part, dict)]
+    return "podman" if any("podman" in name.lower() for name in names) else "docker"

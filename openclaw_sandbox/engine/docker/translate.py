@@ -1,0 +1,165 @@
+"""ContainerSpec to what Docker takes: an API body, and the same as a `docker run` line. Pure."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from openclaw_sandbox.spec.model import LogDriver
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from openclaw_sandbox.spec.model import ContainerSpec
+
+_MASK = "***"
+
+
+def create_body(spec: ContainerSpec, labels: Mapping[str, str]) -> dict[str, Any]:
+    """The JSON of `POST /containers/create`; `labels` are put on top of the spec's."""
+    return {
+        "Image": spec.image,
+        "Cmd": list(spec.command),
+        "Entrypoint": [],
+        "User": spec.user,
+        "WorkingDir": spec.workdir,
+        "Env": [f"{name}={value}" for name, value in spec.env.items()],
+        "Labels": {**spec.labels, **spec.volatile_labels, **labels},
+        "OpenStdin": False,
+        "Tty": False,
+        "NetworkDisabled": False,
+        "StopSignal": "SIGKILL",
+        "Healthcheck": {"Test": ["NONE"]},
+        "HostConfig": _host_config(spec),
+    }
+
+
+def _host_config(spec: ContainerSpec) -> dict[str, Any]:
+    return {
+        "ReadonlyRootfs": spec.read_only_root,
+        "Mounts": [
+            {
+                "Type": "bind",
+                "Source": mount.source,
+                "Target": mount.destination,
+                "ReadOnly": mount.read_only,
+                "BindOptions": {"Propagation": "rprivate"},
+            }
+            for mount in spec.mounts
+        ],
+        "Tmpfs": {tmpfs.destination: ",".join(tmpfs.options) for tmpfs in spec.tmpfs},
+        "NetworkMode": spec.network,
+        "Dns": list(spec.dns),
+        "ExtraHosts": list(spec.extra_hosts),
+        "CapDrop": list(spec.cap_drop),
+        "CapAdd": list(spec.cap_add),
+        "SecurityOpt": list(security_options(spec)),
+        "PidsLimit": spec.pids_limit,
+        "Memory": spec.memory_bytes or 0,
+        "MemorySwap": spec.memory_swap_bytes or 0,
+        "NanoCpus": round(spec.cpus * 1_000_000_000) if spec.cpus else 0,
+        "Ulimits": [{"Name": u.name, "Soft": u.soft, "Hard": u.hard} for u in spec.ulimits],
+        "ShmSize": spec.shm_bytes,
+        "Init": spec.init,
+        "IpcMode": "private" if spec.private_ipc else "",
+        "CgroupnsMode": "private" if spec.private_cgroup_namespace else "",
+        "Privileged": False,
+        "PublishAllPorts": False,
+        "AutoRemove": spec.auto_remove,
+        "RestartPolicy": {"Name": "no"},
+        "Runtime": spec.runtime or "",
+        "LogConfig": _log_config(spec),
+    }
+
+
+def _log_config(spec: ContainerSpec) -> dict[str, Any]:
+    if spec.log.driver is LogDriver.NONE:
+        return {"Type": "none", "Config": {}}
+    options = {"max-size": str(spec.log.max_bytes), "max-file": str(spec.log.max_files)}
+    return {"Type": spec.log.driver.value, "Config": options}
+
+
+def security_options(spec: ContainerSpec) -> Iterator[str]:
+    """`--security-opt` values as the API takes them: the seccomp profile is inline JSON, not a path."""
+    if spec.no_new_privileges:
+        yield "no-new-privileges"
+    if spec.seccomp.profile is not None:
+        yield f"seccomp={_compact(spec.seccomp.profile)}"
+    if spec.apparmor is not None:
+        yield f"apparmor={spec.apparmor}"
+
+
+def _compact(profile: str) -> str:
+    return json.dumps(json.loads(profile), separators=(",", ":"))
+
+
+def run_argv(
+    spec: ContainerSpec, command: tuple[str, ...], *, seccomp_path: str, secret_names: tuple[str, ...] = ()
+) -> list[str]:
+    """`docker run --rm` for a container like `spec` that runs `command`. Secrets are `***`.
+
+    The CLI wants the seccomp profile as a file: `seccomp_path` names one with the same content.
+    """
+    argv = ["docker", "run", "--rm", "--pull", "never", "--name", spec.name]
+    for key, value in (*spec.labels.items(), *spec.volatile_labels.items()):
+        argv += ["--label", f"{key}={value}"]
+    argv += [*_isolation_flags(spec, seccomp_path), *_limit_flags(spec)]
+    for name, value in spec.env.items():
+        argv += ["--env", f"{name}={value}"]
+    for name in secret_names:
+        argv += ["--env", f"{name}={_MASK}"]
+    argv += ["--user", spec.user, "--workdir", spec.workdir]
+    for mount in spec.mounts:
+        read_only = ",readonly" if mount.read_only else ""
+        argv += ["--mount", f"type=bind,source={mount.source},target={mount.destination}{read_only}"]
+    return [*argv, "--entrypoint", "", spec.image, *command]
+
+
+def run_line(argv: list[str]) -> str:
+    """The argument list as a line for a POSIX shell."""
+    return shlex.join(argv)
+
+
+def _isolation_flags(spec: ContainerSpec, seccomp_path: str) -> list[str]:
+    argv = ["--read-only"] if spec.read_only_root else []
+    argv += ["--init"] if spec.init else []
+    for tmpfs in spec.tmpfs:
+        options = f":{','.join(tmpfs.options)}" if tmpfs.options else ""
+        argv += ["--tmpfs", f"{tmpfs.destination}{options}"]
+    argv += ["--network", spec.network]
+    for flag, values in (
+        ("--dns", spec.dns),
+        ("--add-host", spec.extra_hosts),
+        ("--cap-drop", spec.cap_drop),
+        ("--cap-add", spec.cap_add),
+    ):
+        for value in values:
+            argv += [flag, value]
+    if spec.no_new_privileges:
+        argv += ["--security-opt", "no-new-privileges"]
+    if spec.seccomp.profile is not None:
+        argv += ["--security-opt", f"seccomp={seccomp_path}"]
+    if spec.apparmor is not None:
+        argv += ["--security-opt", f"apparmor={spec.apparmor}"]
+    argv += ["--ipc", "private"] if spec.private_ipc else []
+    argv += ["--cgroupns", "private"] if spec.private_cgroup_namespace else []
+    return [*argv, "--runtime", spec.runtime] if spec.runtime else argv
+
+
+def _limit_flags(spec: ContainerSpec) -> list[str]:
+    argv: list[str] = []
+    if spec.pids_limit:
+        argv += ["--pids-limit", str(spec.pids_limit)]
+    if spec.memory_bytes:
+        argv += ["--memory", str(spec.memory_bytes)]
+    if spec.memory_swap_bytes:
+        argv += ["--memory-swap", str(spec.memory_swap_bytes)]
+    if spec.cpus:
+        argv += ["--cpus", f"{spec.cpus:g}"]
+    for limit in spec.ulimits:
+        argv += ["--ulimit", f"{limit.name}={limit.soft}:{limit.hard}"]
+    argv += ["--shm-size", str(spec.shm_bytes), "--log-driver", spec.log.driver.value]
+    if spec.log.driver is not LogDriver.NONE:
+        argv += ["--log-opt", f"max-size={spec.log.max_bytes}", "--log-opt", f"max-file={spec.log.max_files}"]
+    return argv

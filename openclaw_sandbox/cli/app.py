@@ -1,0 +1,144 @@
+"""The verbs, and the one place where errors end.
+
+Only the verb that was asked for is imported; each verb imports what is heavy when it runs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from openclaw_sandbox import __version__
+from openclaw_sandbox.cli.ui import Ui
+from openclaw_sandbox.errors import SandboxError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """`target` is module:function; `passes_on` verbs hand everything after the first word to a command."""
+
+    target: str
+    passes_on: bool = False
+
+
+#: In the order of `--help`. A new verb is one file and one line here.
+VERBS = {
+    "setup": Verb("openclaw_sandbox.cli.setup:setup"),
+    "run": Verb("openclaw_sandbox.cli.run:run", passes_on=True),
+    "explain": Verb("openclaw_sandbox.cli.explain:explain"),
+}
+
+_PROG = "openclaw-sandbox"
+_EPILOG = "Exit status: 0 done, 1 failed, 2 usage or config, 124 timed out, 125 sandbox or engine failed."
+
+
+def run_cli(argv: Sequence[str]) -> int:
+    """Carry out one command line; the exit status. Never raises, except for what ends the interpreter."""
+    verb = _verb_in(argv)
+    ui = Ui(as_json=_wants_json(argv, verb))
+    try:
+        status = _command(verb).main(args=list(argv), prog_name=_PROG, standalone_mode=False)
+        sys.stdout.flush()
+    except SandboxError as error:
+        ui.error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader has gone. Python would complain once more when it closes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        return _unexpected(error, ui, verb)
+    return status if isinstance(status, int) else 0
+
+
+def _command(verb: str | None) -> Any:
+    """The command tree: the whole of it for help and completion, else just the verb that was asked for."""
+    app = typer.Typer(
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        epilog=_EPILOG,
+        help="Explain, enforce and prove the sandbox of OpenClaw agents.",
+    )
+    app.callback()(_root)
+    for name in [verb] if verb else list(VERBS):
+        module, _, function = VERBS[name].target.partition(":")
+        settings = {"allow_interspersed_args": False} if VERBS[name].passes_on else {}
+        app.command(name, context_settings=settings)(getattr(importlib.import_module(module), function))
+    return typer.main.get_command(app)
+
+
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    profile: Annotated[
+        str | None, typer.Option("--profile", metavar="NAME", help="OpenClaw profile, as in `openclaw --profile`.")
+    ] = None,
+    dev: Annotated[bool, typer.Option("--dev", help="The same as --profile dev.")] = False,
+) -> None:
+    if version:
+        sys.stdout.write(f"{_PROG} {__version__}\n")
+        raise typer.Exit
+    context.obj = {"profile": profile, "dev": dev}
+
+
+def _verb_in(argv: Sequence[str]) -> str | None:
+    words = iter(argv)
+    for word in words:
+        if word == "--profile":
+            next(words, None)
+        elif not word.startswith("-"):
+            return word if word in VERBS else None
+    return None
+
+
+def _wants_json(argv: Sequence[str], verb: str | None) -> bool:
+    """Before parsing: a usage error must already answer in JSON when that was asked for."""
+    words = list(argv)
+    if "--" in words:
+        words = words[: words.index("--")]
+    if verb and VERBS[verb].passes_on and verb in words:
+        words = _own_flags(words[words.index(verb) + 1 :])
+    return "--json" in words
+
+
+def _own_flags(words: list[str]) -> list[str]:
+    """The leading flags of a verb that passes the rest on; a flag's value may look like a word."""
+    for index, word in enumerate(words):
+        if not word.startswith("-") and (index == 0 or not words[index - 1].startswith("-")):
+            return words[:index]
+    return words
+
+
+def _unexpected(error: Exception, ui: Ui, verb: str | None) -> int:
+    """A mistake in the command line (typer's own exceptions), or a bug of ours."""
+    describe = getattr(error, "format_message", None)
+    if describe is not None:
+        context = getattr(error, "ctx", None)
+        hint = f"{context.command_path} --help" if context else f"{_PROG} --help"
+        ui.error(UsageError(_sentence(describe()), hint=f"See: {hint}"))
+        return 2
+    if os.environ.get("OPENCLAW_SANDBOX_DEBUG"):
+        raise error
+    bug = SandboxError(
+        f"This is a bug in {_PROG} {__version__}: {type(error).__name__}: {error}",
+        hint="Run it again with OPENCLAW_SANDBOX_DEBUG=1 and report what it prints.",
+    )
+    ui.error(bug)
+    return 125 if verb and VERBS[verb].passes_on else 1
+
+
+def _sentence(text: str) -> str:
+    return " ".join(text.split())

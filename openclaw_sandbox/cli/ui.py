@@ -1,0 +1,145 @@
+"""Where words go: data to stdout, everything else to stderr, colours only where somebody sees them."""
+
+from __future__ import annotations
+
+import enum
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from openclaw_sandbox.errors import Issue, SandboxError
+    from openclaw_sandbox.policy.model import Finding
+
+
+class ColorChoice(enum.Enum):
+    """`--color`."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+_ANSI = {"error": "31;1", "warning": "33", "ok": "32", "dim": "2", "bold": "1"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ui:
+    """One invocation's manners: made once per verb from its flags."""
+
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    color: ColorChoice = ColorChoice.AUTO
+
+    def out(self, text: str) -> None:
+        """Data, on stdout."""
+        sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+
+    def json(self, value: Any) -> None:
+        """A JSON document, on stdout."""
+        self.out(json.dumps(value, indent=2, ensure_ascii=False))
+
+    def note(self, text: str) -> None:
+        """What a human may like to know; silent with -q."""
+        if not self.quiet:
+            self._err(text)
+
+    def warn(self, text: str, hint: str = "") -> None:
+        """What a human must know."""
+        self._err(f"{self.paint('warning:', 'warning', sys.stderr)} {printable(text)}")
+        if hint and not self.quiet:
+            self._err(f"  {printable(hint)}")
+
+    def debug(self, text: str) -> None:
+        """Shown with -v."""
+        if self.verbose:
+            self._err(self.paint(printable(text), "dim", sys.stderr))
+
+    def engine_call(self, call: str, seconds: float) -> None:
+        """For `open_engine(on_call=...)`."""
+        self.debug(f"engine: {call} ({seconds * 1000:.1f} ms)")
+
+    def findings(self, findings: Iterable[Finding]) -> None:
+        """Warnings of the policy, each with its origin and what to do."""
+        for finding in findings:
+            where = f" ({finding.origin.text()})" if finding.origin else ""
+            self.warn(f"{finding.message}{where}", finding.hint)
+
+    def error(self, error: SandboxError) -> None:
+        """The end of a verb that failed: one object on stdout with --json, else lines on stderr."""
+        if self.as_json:
+            self.json(error_document(error))
+            return
+        self._err(f"{self.paint('error:', 'error', sys.stderr)} {printable(error.brief)}")
+        for issue in error.issues:
+            self._err(_issue_text(issue))
+        for detail in error.details:
+            self._err(f"  {printable(detail)}")
+        if error.hint:
+            self._err(f"{self.paint('help:', 'ok', sys.stderr)} {printable(error.hint)}")
+
+    def paint(self, text: str, style: str, stream: TextIO) -> str:
+        """`text` in a colour, if `stream` shows colours."""
+        return f"\x1b[{_ANSI[style]}m{text}\x1b[0m" if self.colored(stream) else text
+
+    def colored(self, stream: TextIO) -> bool:
+        """Whether escape codes belong on `stream`: --color, then NO_COLOR, FORCE_COLOR, then the terminal."""
+        if self.color is not ColorChoice.AUTO:
+            return self.color is ColorChoice.ALWAYS
+        if os.environ.get("NO_COLOR"):
+            return False
+        if os.environ.get("FORCE_COLOR"):
+            return True
+        return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+    def _err(self, text: str) -> None:
+        sys.stderr.write(f"{text}\n")
+
+
+def error_document(error: SandboxError) -> dict[str, Any]:
+    """The error object of the CLI's contract."""
+    return {
+        "error": {
+            "code": error.code,
+            "message": error.brief,
+            "hint": error.hint,
+            "details": list(error.details),
+            "issues": [
+                {
+                    "path": issue.path,
+                    "message": issue.message,
+                    "file": issue.file,
+                    "line": issue.line,
+                    "column": issue.column,
+                    "hint": issue.hint,
+                }
+                for issue in error.issues
+            ],
+        }
+    }
+
+
+def _issue_text(issue: Issue) -> str:
+    where = issue.where()
+    lines = [f"  {where + ': ' if where else ''}{issue.path or '<root>'}: {issue.message}"]
+    if issue.excerpt:
+        lines.append(f"    | {issue.excerpt}")
+    if issue.hint:
+        lines.append(f"    {issue.hint}")
+    return "\n".join(printable(line, keep="\n") for line in lines)
+
+
+def printable(text: str, *, keep: str = "\n\t") -> str:
+    """`text` with control characters shown as escapes, so that no name or message can drive a terminal."""
+    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970, as labels and the registry hold them."""
+    return time.time_ns() // 1_000_000

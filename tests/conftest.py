@@ -1,0 +1,112 @@
+"""What every test directory shares: the engine marker, names for what tests make, the check for leftovers.
+
+OPENCLAW_SANDBOX_REQUIRE_ENGINE=1 makes a missing engine an error. Without it, tests that need an engine are
+deselected on a machine that has none, and pytest says how many.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Everything a test makes on an engine is called octest-... What `octest_name` names also carries the run it
+#: belongs to, so that two runs on one engine do not take each other's things for leftovers.
+PREFIX = "octest-"
+_RUN_VARIABLE = "OPENCLAW_SANDBOX_TEST_RUN"
+_OF_SOME_RUN = re.compile(rf"{PREFIX}r([0-9a-f]{{6}})-")
+
+_before = pytest.StashKey[frozenset[str]]()
+_leftovers = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # In the environment, so that the workers of one parallel run share it.
+    os.environ.setdefault(_RUN_VARIABLE, secrets.token_hex(3))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    wanting = [item for item in items if item.get_closest_marker("engine")]
+    if not wanting:
+        return
+    reason = _why_no_engine()
+    if reason is None:
+        config.stash[_before] = _named_octest()
+    elif os.environ.get("OPENCLAW_SANDBOX_REQUIRE_ENGINE") == "1":
+        raise pytest.UsageError(f"OPENCLAW_SANDBOX_REQUIRE_ENGINE=1, and no engine answers: {reason}")
+    else:
+        config.hook.pytest_deselected(items=wanting)
+        items[:] = [item for item in items if not item.get_closest_marker("engine")]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    is_worker = hasattr(session.config, "workerinput")
+    before = session.config.stash.get(_before, None)
+    if is_worker or before is None:
+        return
+    left = sorted(name for name in _named_octest() - before if _ours(name))
+    session.config.stash[_leftovers] = left
+    if left and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    left = config.stash.get(_leftovers, [])
+    if left:
+        terminalreporter.section("left behind on the engine", sep="=", red=True)
+        for name in left:
+            terminalreporter.line(name)
+
+
+@pytest.fixture
+def octest_name() -> Callable[[str], str]:
+    """Gives a name for something on the engine that no other test and no other run has."""
+
+    def name(what: str) -> str:
+        return f"{PREFIX}r{os.environ[_RUN_VARIABLE]}-{what}-{secrets.token_hex(3)}"
+
+    return name
+
+
+def _ours(name: str) -> bool:
+    """Whether a leftover can be this run's: it says so, or does not say whose it is."""
+    run = _OF_SOME_RUN.search(name)
+    return run is None or run.group(1) == os.environ[_RUN_VARIABLE]
+
+
+def _why_no_engine() -> str | None:
+    import docker
+
+    try:
+        client = docker.from_env(timeout=10)
+        try:
+            client.ping()
+        finally:
+            client.close()
+    except Exception as error:  # whatever the SDK raises, it means that there is none
+        return str(error)
+    return None
+
+
+def _named_octest() -> frozenset[str]:
+    """Containers, networks, volumes and image tags of tests, as "kind name"."""
+    import docker
+
+    client = docker.from_env(timeout=30)
+    try:
+        found = [
+            f"container {name[1:]}" for c in client.api.containers(all=True) for name in c["Names"] or ()
+        ]
+        found += [f"network {network['Name']}" for network in client.api.networks()]
+        found += [f"volume {volume['Name']}" for volume in client.api.volumes()["Volumes"] or ()]
+        found += [f"image {tag}" for image in client.api.images() for tag in image["RepoTags"] or ()]
+    finally:
+        client.close()
+    return frozenset(name for name in found if name.split(" ", 1)[1].startswith(PREFIX))

@@ -93,6 +93,12 @@ class VerbFailedError(SandboxError):
     code, exit_code = "failed", 1
 
 
+class RegistryError(VerbFailedError):
+    """No image registry answers, or it does not have the image. `setup` then looks elsewhere."""
+
+    code = "registry.failed"
+
+
 class EngineError(SandboxError):
     """The engine answered, and refused or failed."""
 

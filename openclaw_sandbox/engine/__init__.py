@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from openclaw_sandbox.engine.docker.engine import DockerEngine
+    from openclaw_sandbox.engine.images import ImageStore
 
 
 def open_engine(
@@ -32,3 +33,16 @@ def open_engine(
     from openclaw_sandbox.engine.docker.remote import RemoteTransport
 
     return DockerEngine(RemoteTransport(endpoint, on_call=on_call))
+
+
+def open_images(env: Mapping[str, str]) -> ImageStore:
+    """Images, networks and volumes of the engine that `open_engine` finds. No call is made yet.
+
+    Raises:
+        UsageError: the environment names an engine in a way that cannot be used.
+        EngineMissingError: there is none.
+    """
+    from openclaw_sandbox.engine.docker.endpoint import find_endpoint
+    from openclaw_sandbox.engine.docker.images import DockerImages
+
+    return DockerImages(find_endpoint(env))

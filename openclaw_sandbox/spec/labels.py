@@ -8,12 +8,16 @@ BROWSER = "openclaw.sandboxBrowser"
 
 SPEC = "openclaw-sandbox.spec"  # hash of the whole ContainerSpec and of the image id: our drift
 STATE = "openclaw-sandbox.state"  # hash of the state folder: whose container it is
+STATE_DIR = "openclaw-sandbox.stateDir"  # that folder itself, for messages
 VERSION = "openclaw-sandbox.version"  # the version of this tool that made it
 ROLE = "openclaw-sandbox.role"  # what a container, image, network or volume of ours is for
 AGENT = "openclaw-sandbox.agent"
-READY = "openclaw-sandbox.ready"  # set on containers whose set-up needs nothing after `start`
 
 #: On images: what made them.
 RECIPE = "openclaw-sandbox.recipe"  # digest of the Dockerfile and its inputs
 BASE_DIGEST = "openclaw-sandbox.base"  # image id of the base
 BUILT_AT = "openclaw-sandbox.builtAt"  # RFC 3339, UTC
+BASE_SOURCE = "openclaw-sandbox.baseSource"  # where the base came from, in words
+SUITE = "openclaw-sandbox.suite"  # the distribution's release: "bookworm"
+TOOLS = "openclaw-sandbox.tools"  # the programs the image promises, separated by spaces
+BUILD = "openclaw-sandbox.build"  # which run of `setup` made it

@@ -1,10 +1,10 @@
-"""`docker info` and `docker version` to EngineInfo. Pure: recorded answers are its tests."""
+"""What an engine says of itself and of an image, as our values. Pure: recorded answers are its tests."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from openclaw_sandbox.engine.base import EngineInfo
+from openclaw_sandbox.engine.base import EngineInfo, ImageInfo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,8 @@ def parse_info(version: Mapping[str, Any], info: Mapping[str, Any]) -> EngineInf
     """Both documents of the Docker API as one value. Absent fields become None, empty or False."""
     options = [str(option) for option in info.get("SecurityOptions") or ()]
     driver = str(info.get("CgroupDriver") or "")
-    limits = frozenset() if driver == "none" else frozenset(k for k, f in _LIMIT_FIELDS.items() if info.get(f))
+    told = frozenset(key for key, field in _LIMIT_FIELDS.items() if info.get(field))
+    limits = frozenset() if driver == "none" else told
     group = str(info.get("CgroupVersion") or "")
     return EngineInfo(
         name=_engine_name(version),
@@ -56,3 +57,18 @@ def _engine_name(version: Mapping[str, Any]) -> str:
     components = version.get("Components") or ()
     names = [str(part.get("Name")) for part in components if isinstance(part, dict)]
     return "podman" if any("podman" in name.lower() for name in names) else "docker"
+
+
+def parse_image(document: Mapping[str, Any]) -> ImageInfo:
+    """`docker image inspect` as a value."""
+    config = document.get("Config") or {}
+    return ImageInfo(
+        id=str(document["Id"]),
+        tags=tuple(document.get("RepoTags") or ()),
+        digests=tuple(document.get("RepoDigests") or ()),
+        size_bytes=int(document.get("Size") or 0),
+        created_at=str(document.get("Created") or ""),
+        architecture=str(document.get("Architecture") or ""),
+        user=str(config.get("User") or ""),
+        labels=dict(config.get("Labels") or {}),
+    )

@@ -136,10 +136,8 @@ class Sink(Protocol):
     def __call__(self, data: memoryview, /) -> None: ...
 
 
-class ExecStream(Protocol):
-    """The open stream of one exec. One thread may `pump` while another writes or closes."""
-
-    exec_id: str
+class Stream(Protocol):
+    """The open streams of one command. One thread may `pump` while another writes or closes."""
 
     def pump(self, stdout: Sink, stderr: Sink) -> None:
         """Deliver output as it comes until the stream ends. With a terminal all of it is stdout.
@@ -162,9 +160,21 @@ class ExecStream(Protocol):
         """New size of the terminal; does nothing without one."""
         ...
 
+    def set_deadline(self, timeout_s: float | None) -> None:
+        """Seconds of silence after which `pump` raises EngineHangingError; None waits for ever."""
+        ...
+
     def close(self) -> None:
         """Drop the connection. This does not end the command."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedExec:
+    """A command that was started in a container, and its streams."""
+
+    exec_id: str
+    stream: Stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +235,14 @@ class Engine(Protocol):
         """Remove it with its anonymous volumes. False: it was already gone or going."""
         ...
 
+    def rename(self, container_id: str, name: str) -> None:
+        """Give it another name. Raises SandboxConflictError if that is taken."""
+        ...
+
+    def attach(self, container_id: str, *, stdin: bool, tty: bool) -> Stream:
+        """The streams of the main process; attach before `start` to miss nothing."""
+        ...
+
     def kill(self, container_id: str, *, signal: str = "KILL") -> None:
         """Signal the main process; not running is fine."""
         ...
@@ -233,7 +251,7 @@ class Engine(Protocol):
         """The main process's exit status. Raises EngineHangingError after `timeout_s`."""
         ...
 
-    def exec_start(self, container_id: str, spec: ExecSpec) -> ExecStream:
+    def exec_start(self, container_id: str, spec: ExecSpec) -> StartedExec:
         """Start a command. Raises EngineError if the container is not running or gone."""
         ...
 

@@ -97,4 +97,6 @@ class ContainerSpec:
     private_cgroup_namespace: bool = True
     runtime: str | None = None
     log: LogSpec = field(default_factory=LogSpec)
-    auto_remove: bool = False
+    #: The main process is the user's own command, with its stdin and perhaps a terminal.
+    interactive: bool = False
+    tty: bool = False

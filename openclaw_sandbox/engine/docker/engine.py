@@ -17,6 +17,7 @@ from openclaw_sandbox.engine.base import (
     ImageInfo,
     Observed,
     ObservedMount,
+    StartedExec,
 )
 from openclaw_sandbox.engine.docker import failure, translate
 from openclaw_sandbox.engine.docker.frames import STDERR, Demultiplexer
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 _QUICK_S = 10.0  # look-ups
 _SLOW_S = 60.0  # what makes the runtime work: create, start, remove
 _CHUNK = 1 << 16
+#: Docker's default, ctrl-p ctrl-q, would leave a command behind; nobody types this.
+_NO_DETACH = "ctrl-@,ctrl-@,ctrl-@,ctrl-@"
 
 
 class DockerEngine:
@@ -103,6 +106,25 @@ class DockerEngine:
             return False
         raise failure.plain_failure(response.status, response.body, "remove the container")
 
+    def rename(self, container_id: str, name: str) -> None:
+        """See Engine.rename."""
+        path = f"/containers/{container_id}/rename?{urlencode({'name': name})}"
+        response = self._http.request("POST", path, timeout_s=_QUICK_S)
+        if response.status == 409:
+            raise failure.create_failure(response.status, response.body, "")
+        self._ok(response, "rename the container")
+
+    def attach(self, container_id: str, *, stdin: bool, tty: bool) -> DockerStream:
+        """See Engine.attach."""
+        query = f"stream=1&stdout=1&stderr=1&stdin={int(stdin)}"
+        if tty:
+            query += f"&detachKeys={quote(_NO_DETACH)}"
+        path = f"/containers/{container_id}/attach?{query}"
+        answer, sock, leftover = self._http.hijack(path, body=None, timeout_s=_QUICK_S)
+        if answer.status not in (101, 200):
+            raise failure.plain_failure(answer.status, answer.body, "attach to the container")
+        return DockerStream(self._http, f"/containers/{container_id}", sock, leftover, tty=tty)
+
     def kill(self, container_id: str, *, signal: str = "KILL") -> None:
         """See Engine.kill."""
         path = f"/containers/{container_id}/kill?{urlencode({'signal': signal})}"
@@ -118,7 +140,7 @@ class DockerEngine:
 
     # ---- commands in it
 
-    def exec_start(self, container_id: str, spec: ExecSpec) -> DockerExecStream:
+    def exec_start(self, container_id: str, spec: ExecSpec) -> StartedExec:
         """See Engine.exec_start."""
         body = {
             "AttachStdin": spec.stdin,
@@ -129,8 +151,7 @@ class DockerEngine:
             "Env": [f"{name}={value}" for name, value in spec.env.items()],
             **({"WorkingDir": spec.workdir} if spec.workdir else {}),
             **({"User": spec.user} if spec.user else {}),
-            # Docker's default, ctrl-p ctrl-q, would leave the command behind.
-            **({"DetachKeys": "ctrl-@,ctrl-@,ctrl-@,ctrl-@"} if spec.tty else {}),
+            **({"DetachKeys": _NO_DETACH} if spec.tty else {}),
         }
         made = self._http.request("POST", f"/containers/{container_id}/exec", body=body, timeout_s=_QUICK_S)
         exec_id = str(self._ok(made, "start a command").json()["Id"])
@@ -139,7 +160,8 @@ class DockerEngine:
         )
         if started.status not in (101, 200):
             raise failure.plain_failure(started.status, started.body, "start a command")
-        return DockerExecStream(self._http, exec_id, sock, leftover, tty=spec.tty)
+        stream = DockerStream(self._http, f"/exec/{exec_id}", sock, leftover, tty=spec.tty)
+        return StartedExec(exec_id=exec_id, stream=stream)
 
     def exec_status(self, exec_id: str) -> ExecStatus:
         """See Engine.exec_status."""
@@ -157,17 +179,17 @@ class DockerEngine:
     ) -> ExecOutput:
         """See Engine.exec_capture."""
         deadline = time.monotonic() + timeout_s
-        stream = self.exec_start(container_id, spec)
-        captured = _Capture(limit_bytes)
+        started = self.exec_start(container_id, spec)
+        stream, captured = started.stream, _Capture(limit_bytes)
         try:
             stream.set_deadline(timeout_s)
             if spec.stdin:
                 stream.close_stdin()
             stream.pump(captured.stdout, captured.stderr)
-            status = self.exec_status(stream.exec_id)
+            status = self.exec_status(started.exec_id)
             while status.running and time.monotonic() < deadline:
                 time.sleep(0.005)
-                status = self.exec_status(stream.exec_id)
+                status = self.exec_status(started.exec_id)
         finally:
             stream.close()
         return ExecOutput(
@@ -201,13 +223,13 @@ class _Capture:
         self._keep(self.err, data)
 
 
-class DockerExecStream:
-    """See ExecStream."""
+class DockerStream:
+    """See Stream."""
 
     def __init__(
-        self, transport: Transport, exec_id: str, sock: socket.socket, leftover: bytes, *, tty: bool
+        self, transport: Transport, path: str, sock: socket.socket, leftover: bytes, *, tty: bool
     ) -> None:
-        self.exec_id = exec_id
+        self._path = path
         self._http = transport
         self._sock = sock
         self._leftover = leftover
@@ -218,7 +240,7 @@ class DockerExecStream:
         self._sock.settimeout(timeout_s)
 
     def pump(self, stdout: Sink, stderr: Sink) -> None:
-        """See ExecStream.pump."""
+        """See Stream.pump."""
         frames = Demultiplexer(lambda stream, piece: (stderr if stream == STDERR else stdout)(piece))
         data = self._leftover
         while True:
@@ -241,7 +263,7 @@ class DockerExecStream:
             raise EngineLostError(f"The connection to the engine broke: {error.strerror or error}.") from None
 
     def write(self, data: bytes) -> bool:
-        """See ExecStream.write."""
+        """See Stream.write."""
         try:
             self._sock.sendall(data)
         except OSError:
@@ -249,19 +271,19 @@ class DockerExecStream:
         return True
 
     def close_stdin(self) -> None:
-        """See ExecStream.close_stdin."""
+        """See Stream.close_stdin."""
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_WR)
 
     def resize(self, *, rows: int, columns: int) -> None:
-        """See ExecStream.resize."""
+        """See Stream.resize."""
         if self._tty and rows and columns:
             with contextlib.suppress(EngineError):  # the command may just have ended
-                path = f"/exec/{self.exec_id}/resize?h={rows}&w={columns}"
+                path = f"{self._path}/resize?h={rows}&w={columns}"
                 self._http.request("POST", path, timeout_s=_QUICK_S)
 
     def close(self) -> None:
-        """See ExecStream.close."""
+        """See Stream.close."""
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
         self._sock.close()

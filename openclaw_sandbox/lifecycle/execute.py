@@ -1,0 +1,323 @@
+"""One command in a running container: its streams, its signals, its time limit, its end.
+
+Two threads move bytes (output, input); the main thread decides. They meet in one queue, so that a slow reader,
+a silent engine and a signal at the wrong moment all end in the same place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import os
+import queue
+import signal
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from openclaw_sandbox.engine.docker.failure import FAILURE_PREFIX, classify_exec
+from openclaw_sandbox.errors import EngineError, EngineLostError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from openclaw_sandbox.engine.base import ExecStatus, Sink, Stream
+    from openclaw_sandbox.engine.docker.failure import ExecFailure
+
+#: After everything was killed, the streams end at once; an engine that needs longer is lost.
+_KILL_GRACE_S = 10.0
+_HELD_BYTES = 4096
+
+
+class Ending(enum.Enum):
+    """How the command came to its end."""
+
+    EXITED = "exited"
+    TIMED_OUT = "timed-out"
+    INTERRUPTED = "interrupted"  # by a signal to this tool
+    READER_GONE = "reader-gone"  # stdout or stderr was closed
+    NOT_STARTED = "not-started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """`exit_code` is the command's own (137 if we killed it); `signum` what this tool was sent."""
+
+    ending: Ending
+    exit_code: int
+    signum: int = 0
+    failure: ExecFailure | None = None
+    container_ended: bool = False
+    duration_s: float = 0.0
+
+
+class Command(Protocol):
+    """A started command, however it was started."""
+
+    stream: Stream
+
+    def status(self) -> ExecStatus:
+        """Its state now."""
+        ...
+
+    def signal(self, name: str) -> None:
+        """Send it, and all it started, a signal ("INT")."""
+        ...
+
+    def end(self) -> bool:
+        """Kill it and all it started. False: the container ended with it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Streams:
+    """This tool's ends. `stdin` is a file descriptor, None for no input; `tty` a terminal to follow in size."""
+
+    stdout: Sink
+    stderr: Sink
+    stdin: int | None
+    tty: int | None = None
+
+
+def fd_sink(descriptor: int) -> Sink:
+    """A sink that writes everything to a file descriptor, waiting as long as its reader does."""
+
+    def write(data: memoryview) -> None:
+        while data:
+            data = data[os.write(descriptor, data) :]
+
+    return write
+
+
+_SIGNALS = {signal.SIGINT: "INT", signal.SIGTERM: "TERM", signal.SIGHUP: "HUP"}
+
+
+@dataclass(slots=True)
+class _Event:
+    kind: str  # "ended", "broken", "reader-gone", "signal"
+    signum: int = 0
+    error: Exception | None = None
+
+
+@dataclass(slots=True)
+class _HoldBack:
+    """Keeps the first output back while it looks like the engine's own complaint."""
+
+    sink: Sink
+    held: bytearray = field(default_factory=bytearray)
+    open: bool = False
+
+    def __call__(self, data: memoryview) -> None:
+        if self.open:
+            self.sink(data)
+            return
+        self.held += data
+        looks_like = self.held[: len(FAILURE_PREFIX)] == FAILURE_PREFIX[: len(self.held)]
+        if not looks_like or len(self.held) > _HELD_BYTES:
+            self.release()
+
+    def release(self) -> None:
+        self.open = True
+        if self.held:
+            self.sink(memoryview(bytes(self.held)))
+            self.held.clear()
+
+
+class Execution:
+    """Drives one command from its start to its end. Use `run` once."""
+
+    def __init__(self, command: Command, streams: Streams, *, timeout_s: float | None, name: str) -> None:
+        self._command = command
+        self._streams = streams
+        self._timeout_s = timeout_s
+        self._name = name
+        self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
+        self._stdout = _HoldBack(streams.stdout)
+        self._ending = Ending.EXITED
+        self._signum = 0
+        self._container_ended = False
+        self._killed = False
+
+    def run(self) -> Result:
+        """Wait for the end of the command, serving its streams.
+
+        Raises:
+            EngineLostError: the engine went away; whether the command still runs is unknown.
+        """
+        started = time.monotonic()
+        deadline = None if self._timeout_s is None else started + self._timeout_s
+        with self._signals():
+            threading.Thread(target=self._pump_output, daemon=True).start()
+            if self._streams.stdin is not None:
+                threading.Thread(target=self._pump_input, daemon=True).start()
+            self._serve_until_streams_end(deadline)
+            status = self._await_exit(deadline)
+        if self._ending is Ending.INTERRUPTED and not self._killed:
+            self._end()  # what outlived the interrupted command
+        return self._result(status, time.monotonic() - started)
+
+    def _result(self, status: ExecStatus, duration_s: float) -> Result:
+        code = -1 if status.exit_code is None else status.exit_code
+        failure = classify_exec(code, status.pid, bytes(self._stdout.held), self._name)
+        if failure is None:
+            with contextlib.suppress(OSError):
+                self._stdout.release()
+        return Result(
+            ending=Ending.NOT_STARTED if failure else self._ending,
+            exit_code=code,
+            signum=self._signum,
+            failure=failure,
+            container_ended=self._container_ended,
+            duration_s=duration_s,
+        )
+
+    # ---- the main thread
+
+    def _serve_until_streams_end(self, deadline: float | None) -> None:
+        while True:
+            event = self._next_event(deadline)
+            if event is None:
+                self._ending, deadline = Ending.TIMED_OUT, None
+                self._end()
+                deadline_after_kill = time.monotonic() + _KILL_GRACE_S
+                deadline = deadline_after_kill
+                continue
+            if event.kind == "ended":
+                return
+            if event.kind == "broken":
+                if self._killed:
+                    return  # we ended the container; its streams break
+                raise event.error or EngineLostError("The connection to the engine broke.")
+            if event.kind == "reader-gone":
+                self._ending = Ending.READER_GONE
+                self._end()
+                return
+            self._on_signal(event.signum)
+
+    def _next_event(self, deadline: float | None) -> _Event | None:
+        """The next event; None when the time is up."""
+        left = None if deadline is None else deadline - time.monotonic()
+        if left is not None and left <= 0 and self._killed:
+            raise EngineLostError("The engine does not end a command that was killed.")
+        try:
+            return self._events.get(timeout=None if left is None else max(left, 0))
+        except queue.Empty:
+            return None
+
+    def _on_signal(self, signum: int) -> None:
+        first = self._ending is not Ending.INTERRUPTED
+        self._ending, self._signum = Ending.INTERRUPTED, signum
+        if signum == signal.SIGINT and first:
+            self._command.signal("INT")  # the command may have something to tidy up
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        if not self._killed:
+            self._killed = True
+            self._container_ended = not self._command.end()
+
+    def _await_exit(self, deadline: float | None) -> ExecStatus:
+        """The streams are closed, the command perhaps not yet: it may have closed them itself."""
+        pause_s = 0.002
+        while True:
+            status = self._status()
+            if not status.running:
+                return status
+            with contextlib.suppress(queue.Empty):
+                event = self._events.get(timeout=pause_s)
+                if event.kind == "signal":
+                    self._on_signal(event.signum)
+            if deadline is not None and time.monotonic() > deadline and not self._killed:
+                self._ending = Ending.TIMED_OUT
+                self._end()
+            pause_s = min(pause_s * 2, 0.2)
+
+    def _status(self) -> ExecStatus:
+        from openclaw_sandbox.engine.base import ExecStatus
+
+        try:
+            return self._command.status()
+        except EngineError:
+            if self._killed:
+                return ExecStatus(running=False, exit_code=137, pid=-1)
+            raise
+
+    # ---- the other threads
+
+    def _pump_output(self) -> None:
+        try:
+            self._command.stream.pump(self._stdout, self._streams.stderr)
+        except OSError as error:
+            self._events.put(_Event("reader-gone", error=error))
+        except Exception as error:
+            self._events.put(_Event("broken", error=error))
+        else:
+            self._events.put(_Event("ended"))
+
+    def _pump_input(self) -> None:
+        stdin = self._streams.stdin
+        assert stdin is not None
+        with contextlib.suppress(OSError):
+            while data := os.read(stdin, 1 << 16):
+                if not self._command.stream.write(data):
+                    return
+        self._command.stream.close_stdin()
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """While the command runs, signals become events; afterwards they are what they were."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def notice(signum: int, _frame: object) -> None:
+            self._events.put(_Event("signal", signum=signum))
+
+        before = {signum: signal.signal(signum, notice) for signum in _SIGNALS}
+        if self._streams.tty is not None:
+            before[signal.SIGWINCH] = signal.signal(signal.SIGWINCH, self._resize)
+            self._resize()
+        try:
+            yield
+        finally:
+            for signum, handler in before.items():
+                signal.signal(signum, handler)
+
+    def _resize(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            size = os.get_terminal_size(self._streams.tty or 0)
+            self._command.stream.resize(rows=size.lines, columns=size.columns)
+
+
+@contextlib.contextmanager
+def raw_terminal(descriptor: int | None) -> Iterator[None]:
+    """Every key goes to the command, Ctrl-C too; the terminal is put back whatever happens."""
+    if descriptor is None:
+        yield
+        return
+    import termios
+    import tty
+
+    before = termios.tcgetattr(descriptor)
+    tty.setraw(descriptor)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+def exit_status(result: Result, *, timeout: Callable[[], int] = lambda: 124) -> int:
+    """The tool's own exit status for a result (the CLI's contract)."""
+    match result.ending:
+        case Ending.TIMED_OUT:
+            return timeout()
+        case Ending.NOT_STARTED:
+            return result.failure.reason.value if result.failure else 125
+        case Ending.READER_GONE:
+            return 128 + signal.SIGPIPE
+        case Ending.INTERRUPTED if result.signum != signal.SIGINT or result.exit_code in (0, 137):
+            return 128 + result.signum
+        case _:
+            return result.exit_code

@@ -1,0 +1,199 @@
+"""Ending everything that one command started in a container, and nothing else.
+
+Closing an exec's connection ends nothing, and engines have no call that kills an exec. So each run carries a
+random mark in its environment, which all its descendants inherit, and a helper inside the container, run as the
+same user, finds the mark in /proc. It is plain shell without a single fork: it works when the pids limit is
+exhausted. A descendant that dropped the mark (`env -i setsid ...`) is told apart by its age and its parents;
+where even that leaves a doubt, the container goes.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from openclaw_sandbox.engine.base import ExecSpec
+from openclaw_sandbox.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from openclaw_sandbox.engine.base import Engine
+
+#: The variable that marks a run's processes.
+MARK = "OPENCLAW_SANDBOX_RUN"
+
+_HELPER_TIMEOUT_S = 10.0
+_CLOCK_TICKS = 100  # USER_HZ: fixed by the kernel's ABI for /proc, whatever the timer runs at
+
+# $1 signal, $2 mark, $3 rounds at most. Signals every process with the mark until a round finds none, then
+# prints the others as "pid ppid start marked": start in clock ticks since boot, marked 1 for another run's mark.
+_SCRIPT = r"""
+set -f
+signal=$1 mark=$2 rounds=$3 round=0
+marked() {
+  while IFS= read -r line || [ -n "$line" ]; do
+    case $line in *"$2"*) return 0 ;; esac
+  done <"/proc/$1/environ"
+  return 1
+}
+describe() {
+  pid=$1 own=$2 state=$3 ppid=$4
+  [ "$state" = Z ] && return
+  shift 21
+  echo "$pid $ppid $1 $own"
+}
+while [ "$round" -lt "$rounds" ]; do
+  round=$((round + 1)) hits=0
+  set +f; set -- /proc/[0-9]*; set -f
+  for path in "$@"; do
+    pid=${path#/proc/}
+    [ "$pid" = $$ ] && continue
+    if marked "$pid" "$mark"; then kill -s "$signal" "$pid" && hits=$((hits + 1)); fi
+  done
+  [ "$hits" = 0 ] && break
+done 2>/dev/null
+{
+  set +f; set -- /proc/[0-9]*; set -f
+  for path in "$@"; do
+    pid=${path#/proc/}
+    [ "$pid" = $$ ] && continue
+    IFS= read -r stat <"$path/stat" || continue
+    own=0
+    if marked "$pid" "$mark"; then own=2; elif marked "$pid" "OPENCLAW_SANDBOX_RUN="; then own=1; fi
+    describe "$pid" "$own" ${stat##*) }
+  done
+} 2>/dev/null
+exit 0
+"""
+
+
+class Belongs(enum.Enum):
+    """Whose mark a process carries."""
+
+    NOBODY = 0
+    ANOTHER_RUN = 1
+    THIS_RUN = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """A process as seen inside the container; `start` in clock ticks since the host's boot."""
+
+    pid: int
+    ppid: int
+    start: int
+    belongs: Belongs
+
+
+class Verdict(enum.Enum):
+    """What is left after the marked ones were killed."""
+
+    CLEAN = "clean"
+    STRAYS = "strays"  # new ones without a mark, surely ours
+    DOUBT = "doubt"  # could be ours; only the container's end makes sure
+
+
+def judge(processes: Sequence[Process], *, since: int, alone: bool) -> tuple[Verdict, tuple[int, ...]]:
+    """Does anything of this run remain? The pids to kill, for STRAYS.
+
+    `since`: when the run began. `alone`: no other command runs in the container now. A process entered from
+    outside (an exec) has parent 0; one whose parents end at pid 1 is an orphan of somebody.
+    """
+    if any(p.belongs is Belongs.THIS_RUN for p in processes):
+        return Verdict.DOUBT, ()
+    parents = {p.pid: p for p in processes}
+    strays = [
+        p.pid
+        for p in processes
+        if p.pid != 1
+        and p.belongs is Belongs.NOBODY
+        and p.start >= since
+        and (alone or _root(p, parents) == 1)
+    ]
+    if not strays:
+        return Verdict.CLEAN, ()
+    return (Verdict.STRAYS, tuple(strays)) if alone else (Verdict.DOUBT, ())
+
+
+def _root(process: Process, parents: dict[int, Process]) -> int:
+    """The topmost ancestor's pid: 1, or that of an exec's first process."""
+    seen = set()
+    while process.ppid in parents and process.ppid not in seen:
+        seen.add(process.pid)
+        process = parents[process.ppid]
+    return process.pid
+
+
+def boot_ticks() -> int:
+    """Clock ticks since this host's boot, as /proc/PID/stat counts them; a little early on purpose."""
+    uptime = float(Path("/proc/uptime").read_text().split()[0])
+    return int(uptime * _CLOCK_TICKS) - 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaper:
+    """Signals and ends the processes of one run. `user` as the command's own, None for the container's."""
+
+    engine: Engine
+    container_id: str
+    mark: str
+    since: int
+    user: str | None = None
+
+    def signal(self, name: str) -> None:
+        """Send a signal ("INT", "HUP", ...) to every process of the run."""
+        self._helper(name, rounds=1)
+
+    def end(self) -> bool:
+        """Kill all of the run's processes; at the last resort the container. False if that was needed."""
+        try:
+            for _ in range(5):
+                left = self._helper("KILL", rounds=50)
+                if left is None:
+                    break
+                verdict, strays = judge(left, since=self.since, alone=self._alone())
+                if verdict is Verdict.CLEAN:
+                    return True
+                if verdict is Verdict.STRAYS:
+                    self._kill(strays)
+        except EngineError:
+            pass  # the helper could not run: only the container's end is sure
+        self.engine.kill(self.container_id)
+        return False
+
+    def _helper(self, name: str, *, rounds: int) -> list[Process] | None:
+        argv = ("sh", "-c", _SCRIPT, "sh", name, f"{MARK}={self.mark}", str(rounds))
+        spec = ExecSpec(argv=argv, user=self.user, workdir="/")
+        result = self.engine.exec_capture(self.container_id, spec, timeout_s=_HELPER_TIMEOUT_S)
+        if result.exit_code != 0 or result.truncated:
+            return None
+        return parse_processes(result.stdout)
+
+    def _kill(self, pids: Sequence[int]) -> None:
+        argv = ("sh", "-c", 'kill -s KILL "$@"', "sh", *(str(pid) for pid in pids))
+        self.engine.exec_capture(
+            self.container_id, ExecSpec(argv=argv, user=self.user, workdir="/"), timeout_s=_HELPER_TIMEOUT_S
+        )
+
+    def _alone(self) -> bool:
+        observed = self.engine.inspect(self.container_id)
+        if observed is None or not observed.running:
+            return True
+        return not any(self.engine.exec_status(exec_id).running for exec_id in observed.exec_ids)
+
+
+def parse_processes(output: bytes) -> list[Process] | None:
+    """The helper's table; None if it is not one."""
+    processes = []
+    for line in output.decode("ascii", "replace").splitlines():
+        words = line.split()
+        if len(words) != 4 or not all(word.isdecimal() for word in words):
+            return None
+        pid, ppid, start, belongs = (int(word) for word in words)
+        if belongs not in (0, 1, 2):
+            return None
+        processes.append(Process(pid=pid, ppid=ppid, start=start, belongs=Belongs(belongs)))
+    return processes if any(p.pid == 1 for p in processes) else None

@@ -1,0 +1,174 @@
+"""`run`: one command of the user in the sandbox of a policy."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from openclaw_sandbox.engine.base import ExecSpec, ExecStatus
+from openclaw_sandbox.errors import EngineError
+from openclaw_sandbox.lifecycle.ensure import Blueprint, Ready, create, ensure, make
+from openclaw_sandbox.lifecycle.execute import Execution, Result, Streams, raw_terminal
+from openclaw_sandbox.lifecycle.reaper import MARK, Reaper, boot_ticks
+from openclaw_sandbox.spec.build import exec_env
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from openclaw_sandbox.engine.base import Engine, Stream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """What the user asked for. `env` may hold secrets. `alone`: a container for this command only."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    workdir: str | None = None
+    user: str | None = None
+    tty: bool = False
+    timeout_s: float | None = None
+    alone: bool = False
+
+
+def run(
+    blueprint: Blueprint,
+    request: RunRequest,
+    engine: Engine,
+    streams: Streams,
+    *,
+    log: Callable[[str], None] = lambda _line: None,
+) -> Result:
+    """Run the command in the policy's container (or one of its own) until it ends.
+
+    Raises:
+        EngineError: the sandbox could not be made or was lost; see `ensure`.
+    """
+    if request.alone and _needs_no_exec(blueprint, request):
+        return _run_as_main_process(blueprint, request, engine, streams)
+    if request.alone:
+        spec = replace(blueprint.spec, name=_own_name(blueprint))
+        ready = make(replace(blueprint, spec=spec), engine, log=log)
+        try:
+            return _run_in(ready, blueprint, request, engine, streams)
+        finally:
+            engine.remove(ready.container_id, force=True)
+    ready = ensure(blueprint, engine, log=log)
+    for warning in ready.warnings:
+        log(warning)
+    return _run_in(ready, blueprint, request, engine, streams)
+
+
+def _needs_no_exec(blueprint: Blueprint, request: RunRequest) -> bool:
+    """Only then can the command be the main process: variables given to a container stand in its inspect."""
+    hardening = blueprint.policy.hardening
+    return not (hardening.setup_command or hardening.secret_env or request.env)
+
+
+def _own_name(blueprint: Blueprint) -> str:
+    return f"{blueprint.spec.name}-run-{secrets.token_hex(4)}"
+
+
+def command_env(blueprint: Blueprint, request: RunRequest) -> dict[str, str]:
+    """The variables the command gets on top of the container's."""
+    terminal = {"TERM": "xterm-256color"} if request.tty else {}
+    return exec_env(blueprint.policy, {**terminal, **request.env})
+
+
+def _run_in(
+    ready: Ready, blueprint: Blueprint, request: RunRequest, engine: Engine, streams: Streams
+) -> Result:
+    mark = secrets.token_hex(16)
+    reaper = Reaper(
+        engine=engine, container_id=ready.container_id, mark=mark, since=boot_ticks(), user=request.user
+    )
+    spec = ExecSpec(
+        argv=request.argv,
+        env={**command_env(blueprint, request), MARK: mark},
+        workdir=request.workdir or blueprint.spec.workdir,
+        user=request.user,
+        tty=request.tty,
+        stdin=streams.stdin is not None,
+    )
+    try:
+        started = engine.exec_start(ready.container_id, spec)
+    except KeyboardInterrupt:
+        reaper.end()
+        raise
+    command = _ExecCommand(engine, started.exec_id, started.stream, reaper)
+    return _drive(command, request, streams)
+
+
+def _drive(command: _ExecCommand | _MainCommand, request: RunRequest, streams: Streams) -> Result:
+    execution = Execution(command, streams, timeout_s=request.timeout_s, name=request.argv[0])
+    try:
+        with raw_terminal(streams.tty):
+            return execution.run()
+    except BaseException:
+        with contextlib.suppress(EngineError):
+            command.end()
+        raise
+    finally:
+        command.stream.close()
+
+
+class _ExecCommand:
+    """A command that entered a container which outlives it."""
+
+    def __init__(self, engine: Engine, exec_id: str, stream: Stream, reaper: Reaper) -> None:
+        self.stream = stream
+        self._engine, self._exec_id, self._reaper = engine, exec_id, reaper
+
+    def status(self) -> ExecStatus:
+        return self._engine.exec_status(self._exec_id)
+
+    def signal(self, name: str) -> None:
+        self._reaper.signal(name)
+
+    def end(self) -> bool:
+        return self._reaper.end()
+
+
+class _MainCommand:
+    """A command that is its container's main process: the container's end is its end."""
+
+    def __init__(self, engine: Engine, container_id: str, stream: Stream) -> None:
+        self.stream = stream
+        self._engine, self._id = engine, container_id
+
+    def status(self) -> ExecStatus:
+        observed = self._engine.inspect(self._id)
+        if observed is None:
+            raise EngineError("The sandbox was removed while the command ran.")
+        return ExecStatus(running=observed.running, exit_code=observed.exit_code, pid=observed.pid or -1)
+
+    def signal(self, name: str) -> None:
+        self._engine.kill(self._id, signal=name)
+
+    def end(self) -> bool:
+        self._engine.kill(self._id)
+        return True
+
+
+def _run_as_main_process(
+    blueprint: Blueprint, request: RunRequest, engine: Engine, streams: Streams
+) -> Result:
+    spec = replace(
+        blueprint.spec,
+        name=_own_name(blueprint),
+        command=request.argv,
+        env={**blueprint.spec.env, **command_env(blueprint, request)},
+        user=request.user or blueprint.spec.user,
+        workdir=request.workdir or blueprint.spec.workdir,
+        interactive=True,
+        tty=request.tty,
+    )
+    container_id, _ = create(spec, blueprint, engine)
+    try:
+        stream = engine.attach(container_id, stdin=streams.stdin is not None, tty=request.tty)
+        engine.start(container_id)
+        return _drive(_MainCommand(engine, container_id, stream), request, streams)
+    finally:
+        engine.remove(container_id, force=True)

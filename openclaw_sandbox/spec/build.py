@@ -1,0 +1,143 @@
+"""EffectivePolicy to ContainerSpec. Pure: what the host must be asked for comes in as BuildContext."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, is_dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from openclaw_sandbox import __version__
+from openclaw_sandbox.policy.model import SeccompKind, WorkspaceAccess
+from openclaw_sandbox.spec import labels
+from openclaw_sandbox.spec.model import BindMount, ContainerSpec, SeccompSpec, TmpfsMount, UlimitSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from openclaw_sandbox.policy.model import EffectivePolicy
+
+#: The main process does nothing; commands come by exec. The reference uses the same words.
+KEEPER = ("sleep", "infinity")
+AGENT_MOUNT = "/agent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildContext:
+    """What the policy cannot know: who owns the workspace, the filter's text, the moment."""
+
+    user: str  # numeric "uid:gid"
+    seccomp_profile: str | None  # JSON text; None for the engine's own
+    created_at_ms: int
+
+
+def state_hash(state_dir: str) -> str:
+    """Whose containers are these? The first 16 hex digits of SHA-256 of the absolute state folder."""
+    return hashlib.sha256(state_dir.encode()).hexdigest()[:16]
+
+
+def build_spec(policy: EffectivePolicy, context: BuildContext) -> ContainerSpec:
+    """The container that `policy` promises."""
+    hardening = policy.hardening
+    return ContainerSpec(
+        name=policy.container_name,
+        image=hardening.image,
+        command=KEEPER,
+        labels={
+            labels.SANDBOX: "1",
+            labels.SESSION_KEY: policy.scope_key,
+            labels.CONFIG_HASH: policy.config_hash,
+            labels.STATE: state_hash(str(policy.state_dir)),
+            labels.STATE_DIR: str(policy.state_dir),
+            labels.VERSION: __version__,
+            labels.AGENT: policy.agent_id,
+        },
+        volatile_labels={labels.CREATED_AT_MS: str(context.created_at_ms)},
+        user=context.user,
+        workdir=hardening.workdir,
+        env=dict(hardening.env),
+        mounts=_mounts(policy),
+        tmpfs=_tmpfs(policy),
+        read_only_root=hardening.read_only_root,
+        network=hardening.network,
+        dns=hardening.dns,
+        extra_hosts=hardening.extra_hosts,
+        cap_drop=hardening.cap_drop,
+        cap_add=hardening.cap_add,
+        seccomp=_seccomp(policy, context),
+        apparmor=hardening.apparmor,
+        pids_limit=hardening.pids_limit,
+        memory_bytes=hardening.memory_bytes,
+        memory_swap_bytes=hardening.memory_swap_bytes,
+        cpus=hardening.cpus,
+        ulimits=tuple(UlimitSpec(name=u.name, soft=u.soft, hard=u.hard) for u in hardening.ulimits),
+        shm_bytes=hardening.shm_bytes,
+        runtime=hardening.runtime,
+    )
+
+
+def spec_hash(spec: ContainerSpec, image_id: str) -> str:
+    """SHA-256 of everything that makes two containers different, except when they were made."""
+    content = {k: v for k, v in _plain(asdict(spec)).items() if k != "volatile_labels"}
+    text = json.dumps([content, image_id], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return _plain(asdict(value)) if is_dataclass(value) and not isinstance(value, type) else value
+
+
+def _mounts(policy: EffectivePolicy) -> tuple[BindMount, ...]:
+    """The workspace, then the agent's own, then the binds; a later one wins a destination."""
+    space, workdir = policy.workspace, policy.hardening.workdir
+    mounts = [
+        BindMount(
+            source=str(space.workspace_dir),
+            destination=workdir,
+            # The reference leaves it writable under `ro`; here read-only means read-only.
+            read_only=space.access is WorkspaceAccess.RO,
+            key="workspaceAccess",
+        )
+    ]
+    if space.access is WorkspaceAccess.RO and space.agent_workspace_dir != space.workspace_dir:
+        mounts.append(
+            BindMount(
+                source=str(space.agent_workspace_dir),
+                destination=AGENT_MOUNT,
+                read_only=True,
+                key="workspaceAccess",
+            )
+        )
+    by_destination: dict[str, BindMount] = {mount.destination: mount for mount in mounts}
+    for bind in policy.hardening.binds:
+        by_destination[bind.destination] = BindMount(
+            source=bind.source, destination=bind.destination, read_only=bind.read_only, key=bind.text
+        )
+    return tuple(sorted(by_destination.values(), key=lambda m: m.destination))  # a parent before its child
+
+
+def _tmpfs(policy: EffectivePolicy) -> tuple[TmpfsMount, ...]:
+    taken = {bind.destination for bind in policy.hardening.binds}  # a mount replaces a tmpfs at its target
+    return tuple(
+        TmpfsMount(destination=tmpfs.destination, options=tmpfs.options)
+        for tmpfs in policy.hardening.tmpfs
+        if tmpfs.destination not in taken
+    )
+
+
+def _seccomp(policy: EffectivePolicy, context: BuildContext) -> SeccompSpec:
+    seccomp = policy.hardening.seccomp
+    name = seccomp.path if seccomp.kind is SeccompKind.FILE and seccomp.path else seccomp.kind.value
+    return SeccompSpec(name=name, profile=context.seccomp_profile)
+
+
+def exec_env(policy: EffectivePolicy, extra: Mapping[str, str]) -> dict[str, str]:
+    """What a command gets on top of the container's own environment: secrets, HOME, the caller's."""
+    return {"HOME": policy.hardening.workdir, **policy.hardening.secret_env, **extra}

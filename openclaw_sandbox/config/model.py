@@ -36,8 +36,8 @@ class ConfigWarning:
 class LoadedConfig:
     """A config that passed every check: includes merged, variables substituted, paths expanded.
 
-    `data` is openclaw.json as plain dicts and lists (`{}` without a file). `origin_of` says where a key path of
-    `data` stands; it is exact for values from included files too.
+    `data` is openclaw.json as plain dicts and lists (`{}` without a file). `origin_of` says where a key path
+    of `data` stands; it is exact for values from included files too.
     """
 
     paths: StatePaths

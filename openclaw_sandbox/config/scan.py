@@ -1,0 +1,252 @@
+"""Where each value of a JSON5 text stands, and what is wrong with a text that is no JSON5.
+
+The values themselves come from a fast parser that keeps no positions. This scanner builds no values: it runs
+only when somebody wants to see a line number, over a text that was already parsed or refused.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NoReturn
+
+from openclaw_sandbox.config.origin import Location
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from openclaw_sandbox.config.origin import KeyPath
+
+#: Containers within containers. Real configs stay under twenty; a bound keeps every walk over a config safe.
+MAX_DEPTH = 100
+
+_SPACE = "\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+_SKIP = re.compile(rf"(?:[{_SPACE}]++|//[^\n\r\u2028\u2029]*+|/\*.*?\*/)*+", re.DOTALL)
+_STRINGS = {
+    '"': re.compile(r'"(?:[^"\\\n\r]++|\\(?:\r\n|.))*+"', re.DOTALL),
+    "'": re.compile(r"'(?:[^'\\\n\r]++|\\(?:\r\n|.))*+'", re.DOTALL),
+}
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|\r\n|(.))", re.DOTALL)
+_SIMPLE_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "0": "\0"}
+_LINE_CONTINUATIONS = frozenset("\n\r\u2028\u2029")
+_WORD = re.compile(rf"(?:\\u[0-9a-fA-F]{{4}}|[^{_SPACE}\\:,/{{}}\[\]\"'])++")
+_NUMBER = re.compile(
+    r"[+-]?(?:Infinity|NaN|0[xX][0-9a-fA-F]++|(?:(?:0|[1-9][0-9]*+)(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?)"
+)
+_LITERALS = frozenset({"true", "false", "null"})
+_LINE_END = re.compile(r"\r\n|\n|\r")
+_CLOSERS = {"{": "}", "[": "]"}
+
+
+class ScanError(Exception):
+    """The text is not JSON5. `offset` is where it stops making sense; the message is for the user."""
+
+    def __init__(self, offset: int, message: str) -> None:
+        super().__init__(message)
+        self.offset = offset
+
+
+@dataclass(slots=True)
+class Scan:
+    """Offsets into the text. Of a key that is given twice, the last one counts, as in JavaScript."""
+
+    values: dict[KeyPath, int] = field(default_factory=dict)
+    keys: dict[KeyPath, int] = field(default_factory=dict)
+    duplicates: list[tuple[KeyPath, int]] = field(default_factory=list)
+
+
+def scan(text: str) -> Scan:
+    """The position of every key and value of `text`.
+
+    Raises:
+        ScanError: the text is not JSON5, or nested deeper than `MAX_DEPTH`.
+    """
+    return _Scanner(text).run()
+
+
+def line_starts(text: str) -> list[int]:
+    """The offset at which each line begins. Lines end as editors see it: LF, CRLF or CR."""
+    return [0, *(match.end() for match in _LINE_END.finditer(text))]
+
+
+def locate(starts: Sequence[int], offset: int) -> Location:
+    """The line and column, both from 1, of `offset` in the text whose lines begin at `starts`."""
+    line = bisect_right(starts, offset)
+    return Location(line=line, column=offset - starts[line - 1] + 1)
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A container that is still open. `count` is the index of the next element of a list."""
+
+    opener: str
+    offset: int
+    path: KeyPath
+    count: int = 0
+    needs_comma: bool = False
+
+
+class _Scanner:
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+        self.stack: list[_Frame] = []
+        self.found = Scan()
+
+    def run(self) -> Scan:
+        self._skip()
+        if self.at == len(self.text):
+            self._fail("the file is empty: write {} for a config that sets nothing")
+        self._value(())
+        while self.stack:
+            self._step(self.stack[-1])
+        self._skip()
+        if self.at < len(self.text):
+            self._fail(f"the document ends before this {self._shown()}")
+        return self.found
+
+    def _fail(self, message: str, offset: int | None = None) -> NoReturn:
+        raise ScanError(self.at if offset is None else offset, message)
+
+    def _shown(self) -> str:
+        """What stands here, for a message: one character, never a whole (perhaps secret) value."""
+        char = self.text[self.at]
+        return f'"{char}"' if char.isprintable() else f"character U+{ord(char):04X}"
+
+    def _skip(self) -> None:
+        matched = _SKIP.match(self.text, self.at)
+        self.at = matched.end() if matched else self.at
+        if self.text.startswith("/*", self.at):
+            self._fail("this comment is never closed with */")
+
+    def _step(self, frame: _Frame) -> None:
+        """One closing bracket, one comma, or one element of the innermost open container."""
+        self._skip()
+        if self.at == len(self.text):
+            self._fail(f'this "{frame.opener}" is never closed', frame.offset)
+        char = self.text[self.at]
+        if char == _CLOSERS[frame.opener]:
+            self.stack.pop()
+            self.at += 1
+        elif frame.needs_comma or char == ",":
+            self._comma(frame, char)
+        else:
+            self._element(frame)
+
+    def _comma(self, frame: _Frame, char: str) -> None:
+        closer = _CLOSERS[frame.opener]
+        if char != ",":
+            self._fail(f'expected "," or "{closer}" here, found {self._shown()}')
+        if not frame.needs_comma:
+            self._fail("this comma has no value before it")
+        frame.needs_comma = False
+        self.at += 1
+
+    def _element(self, frame: _Frame) -> None:
+        frame.needs_comma = True
+        if frame.opener == "[":
+            path = (*frame.path, frame.count)
+            frame.count += 1
+        else:
+            path = self._key(frame.path)
+        self._value(path)
+
+    def _key(self, parent: KeyPath) -> KeyPath:
+        start = self.at
+        path = (*parent, self._key_text())
+        if path in self.found.keys:
+            self.found.duplicates.append((path, start))
+        self.found.keys[path] = start
+        self._skip()
+        if not self.text.startswith(":", self.at):
+            shown = self._shown() if self.at < len(self.text) else "the end of the file"
+            self._fail(f'expected ":" after the key, found {shown}')
+        self.at += 1
+        return path
+
+    def _key_text(self) -> str:
+        if self.text[self.at] in _STRINGS:
+            start = self.at
+            self._string()
+            return unescape(self.text[start + 1 : self.at - 1])
+        matched = _WORD.match(self.text, self.at)
+        name = unescape(matched.group()) if matched else ""
+        if matched is None or not _is_identifier(name):
+            self._fail(
+                f"expected a key here, found {self._shown()} (a key with other characters needs quotes)"
+            )
+        self.at = matched.end()
+        return name
+
+    def _value(self, path: KeyPath) -> None:
+        self._skip()
+        if self.at == len(self.text):
+            self._fail("the file ends where a value is expected")
+        self.found.values[path] = self.at
+        char = self.text[self.at]
+        if char in _CLOSERS:
+            self._open(char, path)
+        elif char in _STRINGS:
+            self._string()
+        else:
+            self._scalar()
+
+    def _open(self, char: str, path: KeyPath) -> None:
+        if len(self.stack) == MAX_DEPTH:
+            self._fail(f"the file is nested deeper than {MAX_DEPTH} levels")
+        self.stack.append(_Frame(char, self.at, path))
+        self.at += 1
+
+    def _string(self) -> None:
+        matched = _STRINGS[self.text[self.at]].match(self.text, self.at)
+        if matched is None:
+            self._fail("this text has no closing quote on its line")
+        self.at = matched.end()
+
+    def _scalar(self) -> None:
+        matched = _WORD.match(self.text, self.at)
+        word = matched.group() if matched else ""
+        if matched is None:
+            self._fail(f"expected a value here, found {self._shown()}")
+        if word not in _LITERALS and not _NUMBER.fullmatch(word):
+            self._fail("this is no number, true, false or null; text needs quotes")
+        self.at = matched.end()
+
+
+def _is_identifier(name: str) -> bool:
+    """Whether a key may stand without quotes (ECMAScript 5.1 IdentifierName)."""
+    return bool(name) and all(
+        char in "$_"
+        or (char.isascii() and char.isalpha())
+        or (index > 0 and char.isascii() and char.isdigit())
+        or (not char.isascii() and _is_identifier_letter(char, first=index == 0))
+        for index, char in enumerate(name)
+    )
+
+
+def _is_identifier_letter(char: str, *, first: bool) -> bool:
+    category = unicodedata.category(char)
+    if category in ("Lu", "Ll", "Lt", "Lm", "Lo", "Nl"):
+        return True
+    return not first and (category in ("Mn", "Mc", "Nd", "Pc") or char in "\u200c\u200d")
+
+
+def unescape(raw: str) -> str:
+    """The text that the inside of a JSON5 string, or an unquoted key, stands for."""
+    if "\\" not in raw:
+        return raw
+    text = _ESCAPE.sub(_unescaped, raw)
+    # Two \\u escapes make one character outside the basic plane.
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    code = match.group(1) or match.group(2)
+    if code:
+        return chr(int(code, 16))
+    char = match.group(3) or ""
+    if char in _LINE_CONTINUATIONS:
+        return ""
+    return _SIMPLE_ESCAPES.get(char, char)

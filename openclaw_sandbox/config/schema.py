@@ -1,0 +1,353 @@
+"""The keys of openclaw.json that this tool understands, as pydantic types. Everything else is passed over.
+
+Loaded only when there is a file to check: importing pydantic costs more than all the rest of a start. The
+types are TypedDicts without defaults, because an unset key is silence and not a value. Keys that OpenClaw
+added after 2026.2.17 stand beside the old ones; both spellings of a renamed key are accepted. What needs more
+than a type is in `rules`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Required
+
+from pydantic import ConfigDict, Field, PlainValidator, TypeAdapter, with_config
+from pydantic_core import PydanticCustomError
+from typing_extensions import TypedDict
+
+#: The largest integer that JavaScript holds exactly; OpenClaw refuses larger ones where it wants an integer.
+_MAX_INTEGER = (1 << 53) - 1
+
+_CLOSED = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+_OPEN = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+Positive = Annotated[int, Field(gt=0, le=_MAX_INTEGER)]
+NonNegative = Annotated[int, Field(ge=0, le=_MAX_INTEGER)]
+Texts = list[str]
+Anything = dict[str, Any]
+
+
+def _is_number(value: Any) -> bool:
+    finite = isinstance(value, float) and abs(value) < float("inf")
+    return finite or (isinstance(value, int) and not isinstance(value, bool))
+
+
+def _text_or_number(value: Any) -> Any:
+    if isinstance(value, str) or _is_number(value):
+        return value
+    raise PydanticCustomError("expected", "text or a number")
+
+
+def _text_or_texts(value: Any) -> Any:
+    if isinstance(value, str) or (isinstance(value, list) and all(isinstance(item, str) for item in value)):
+        return value
+    raise PydanticCustomError("expected", "text, or a list of texts")
+
+
+def _text_or_object(value: Any) -> Any:
+    if isinstance(value, (str, dict)):
+        return value
+    raise PydanticCustomError("expected", "text or an object")
+
+
+def _ulimit(value: Any) -> Any:
+    if isinstance(value, str) or _is_number(value):
+        return value
+    if isinstance(value, dict) and value.keys() <= {"soft", "hard"} and all(map(_is_count, value.values())):
+        return value
+    raise PydanticCustomError(
+        "expected", 'a number, text such as "1024:2048", or {soft, hard} with integers from 0'
+    )
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_INTEGER
+
+
+TextOrNumber = Annotated[Any, PlainValidator(_text_or_number)]
+TextOrTexts = Annotated[Any, PlainValidator(_text_or_texts)]
+TextOrObject = Annotated[Any, PlainValidator(_text_or_object)]
+Ulimit = Annotated[Any, PlainValidator(_ulimit)]
+
+
+@with_config(_CLOSED)
+class Docker(TypedDict, total=False):
+    """`sandbox.docker`."""
+
+    image: str
+    containerPrefix: str
+    workdir: str
+    readOnlyRoot: bool
+    tmpfs: Texts
+    network: str
+    user: str
+    capDrop: Texts
+    env: dict[str, str]
+    setupCommand: TextOrTexts
+    pidsLimit: Positive
+    memory: TextOrNumber
+    memorySwap: TextOrNumber
+    cpus: Annotated[float, Field(gt=0)]
+    gpus: str
+    ulimits: dict[str, Ulimit]
+    seccompProfile: str
+    apparmorProfile: str
+    dns: Texts
+    extraHosts: Texts
+    binds: Texts
+    dangerouslyAllowReservedContainerTargets: bool
+    dangerouslyAllowExternalBindSources: bool
+    dangerouslyAllowContainerNamespaceJoin: bool
+
+
+@with_config(_CLOSED)
+class Browser(TypedDict, total=False):
+    """`sandbox.browser`."""
+
+    enabled: bool
+    image: str
+    containerPrefix: str
+    network: str
+    cdpPort: Positive
+    vncPort: Positive
+    noVncPort: Positive
+    cdpSourceRange: str
+    headless: bool
+    enableNoVnc: bool
+    noVncEnabled: bool
+    allowHostControl: bool
+    autoStart: bool
+    autoStartTimeoutMs: Positive
+    binds: Texts
+
+
+@with_config(_CLOSED)
+class Ssh(TypedDict, total=False):
+    """`sandbox.ssh`, of the backend of that name."""
+
+    target: str
+    command: str
+    workspaceRoot: str
+    strictHostKeyChecking: bool
+    updateHostKeys: bool
+    identityFile: str
+    certificateFile: str
+    knownHostsFile: str
+    identityData: str
+    certificateData: str
+    knownHostsData: str
+
+
+@with_config(_CLOSED)
+class Prune(TypedDict, total=False):
+    """`sandbox.prune`; 0 switches a rule off."""
+
+    idleHours: NonNegative
+    maxAgeDays: NonNegative
+
+
+@with_config(_CLOSED)
+class Sandbox(TypedDict, total=False):
+    """`agents.defaults.sandbox` and an agent's own `sandbox`: one schema for both."""
+
+    mode: Literal["off", "non-main", "all"]
+    backend: str
+    workspaceAccess: Literal["none", "ro", "rw"]
+    sessionToolsVisibility: Literal["spawned", "all"]
+    scope: Literal["session", "agent", "shared"]
+    perSession: bool
+    workspaceRoot: str
+    docker: Docker
+    ssh: Ssh
+    browser: Browser
+    prune: Prune
+
+
+@with_config(_CLOSED)
+class ToolLists(TypedDict, total=False):
+    """Which tools: the policy of a sandbox or of subagents."""
+
+    allow: Texts
+    alsoAllow: Texts
+    deny: Texts
+
+
+@with_config(_CLOSED)
+class ProviderTools(TypedDict, total=False):
+    """Which tools, for one provider or model."""
+
+    allow: Texts
+    alsoAllow: Texts
+    deny: Texts
+    profile: Literal["minimal", "coding", "messaging", "full"]
+
+
+@with_config(_CLOSED)
+class SandboxTools(TypedDict, total=False):
+    """`tools.sandbox` and `tools.subagents`."""
+
+    tools: ToolLists
+
+
+@with_config(_CLOSED)
+class Elevated(TypedDict, total=False):
+    """`tools.elevated`: the way out to the host."""
+
+    enabled: bool
+    allowFrom: dict[str, list[TextOrNumber]]
+
+
+@with_config(_CLOSED)
+class ApplyPatch(TypedDict, total=False):
+    """`tools.exec.applyPatch`."""
+
+    enabled: bool
+    workspaceOnly: bool
+    allowModels: Texts
+
+
+@with_config(_CLOSED)
+class Exec(TypedDict, total=False):
+    """`tools.exec`."""
+
+    host: Literal["sandbox", "gateway", "node", "auto"]
+    mode: Literal["deny", "allowlist", "ask", "auto", "full"]
+    security: Literal["deny", "allowlist", "full"]
+    ask: Literal["off", "on-miss", "always"]
+    node: str
+    pathPrepend: Texts
+    safeBins: Texts
+    safeBinProfiles: Anything
+    safeBinTrustedDirs: Texts
+    backgroundMs: Positive
+    timeoutSec: Positive
+    timeoutSeconds: Positive
+    cleanupMs: Positive
+    notifyOnExit: bool
+    notifyOnExitEmptySuccess: bool
+    applyPatch: ApplyPatch
+
+
+@with_config(_CLOSED)
+class AgentExec(Exec, total=False):
+    """An agent's `tools.exec`."""
+
+    approvalRunningNoticeMs: NonNegative
+
+
+@with_config(_CLOSED)
+class ToolFiles(TypedDict, total=False):
+    """`tools.fs`."""
+
+    workspaceOnly: bool
+
+
+@with_config(_CLOSED)
+class ToolSessions(TypedDict, total=False):
+    """`tools.sessions`."""
+
+    visibility: Literal["self", "tree", "agent", "all"]
+
+
+class _EveryTools(TypedDict, total=False):
+    profile: Literal["minimal", "coding", "messaging", "full"]
+    allow: Texts
+    alsoAllow: Texts
+    deny: Texts
+    byProvider: dict[str, ProviderTools]
+    toolsBySender: Anything
+    sandbox: SandboxTools
+    elevated: Elevated
+    fs: ToolFiles
+    loopDetection: Anything
+
+
+@with_config(_CLOSED)
+class AgentTools(_EveryTools, total=False):
+    """An agent's `tools`."""
+
+    exec: AgentExec
+
+
+@with_config(_CLOSED)
+class Tools(_EveryTools, total=False):
+    """`tools`."""
+
+    exec: Exec
+    subagents: SandboxTools
+    sessions: ToolSessions
+    web: Anything
+    media: Anything
+    links: Anything
+    message: Anything
+    agentToAgent: Anything
+
+
+class _EveryAgent(TypedDict, total=False):
+    default: bool
+    name: str
+    workspace: str
+    agentDir: str
+    model: TextOrObject
+    skills: Texts
+    memorySearch: Anything
+    humanDelay: Anything
+    heartbeat: Anything
+    identity: Anything
+    groupChat: Anything
+    subagents: Anything
+    sandbox: Sandbox
+    tools: AgentTools
+
+
+@with_config(_CLOSED)
+class ListedAgent(_EveryAgent, total=False):
+    """One element of `agents.list`."""
+
+    id: Required[str]
+
+
+@with_config(_OPEN)
+class KeyedAgent(_EveryAgent, total=False):
+    """One value of `agents.entries`. Later releases added keys that are none of the sandbox's."""
+
+
+@with_config(_OPEN)
+class AgentDefaults(TypedDict, total=False):
+    """`agents.defaults`, as far as it matters here."""
+
+    workspace: str
+    skipBootstrap: bool
+    elevatedDefault: Literal["off", "on", "ask", "full"]
+    sandbox: Sandbox
+
+
+@with_config(_CLOSED)
+class Agents(TypedDict, total=False):
+    """`agents`."""
+
+    defaults: AgentDefaults
+    list: list[ListedAgent]
+    entries: dict[str, KeyedAgent]
+    ownership: str
+
+
+@with_config(_OPEN)
+class Session(TypedDict, total=False):
+    """`session`, as far as it matters here."""
+
+    mainKey: str
+    scope: Literal["per-sender", "global"]
+    dmScope: Literal["main", "per-peer", "per-channel-peer", "per-account-channel-peer"]
+    store: str
+
+
+@with_config(_OPEN)
+class Config(TypedDict, total=False):
+    """openclaw.json."""
+
+    agents: Agents
+    tools: Tools
+    session: Session
+
+
+ADAPTER: TypeAdapter[Config] = TypeAdapter(Config)

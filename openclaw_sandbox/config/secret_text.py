@@ -1,0 +1,56 @@
+"""Recognising what may be a secret, and hiding it, in what is shown to people."""
+
+from __future__ import annotations
+
+import re
+
+MASK = "***"
+
+_NAME = re.compile(
+    r"(?:api[_-]?key|token|password|passwd|passphrase|secret|private[_-]?key|credentials?|auth(?:orization)?)"
+    r"(?:data|s|_?\d+)?$|(?:^|_)(?:key|pass|pwd)$",
+    re.IGNORECASE,
+)
+#: Credentials that are known by their shape, wherever they stand.
+_SHAPE = re.compile(
+    r"\b(?:sk|pk|rk)-[\w-]{16,}|\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}|\bxox[a-z]-[\w-]{10,}|\bAKIA[0-9A-Z]{16}\b"
+    r"|\bAIza[\w-]{30,}|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|\b\d{8,10}:[\w-]{30,}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*"
+)
+#: Long and without any structure: a digest, a key in hex or base64.
+_OPAQUE = re.compile(
+    r"(?<![\w/+.-])(?=[A-Za-z+/_-]*\d)(?=[\d+/_-]*[A-Za-z])[A-Za-z0-9+_-]{32,}={0,2}(?![\w/.:-])"
+)
+_URL_PASSWORD = re.compile(r"(\w+://[^\s/:@\"']*:)[^\s/@\"']+(@)")
+_KEY_AND_VALUE = re.compile(
+    r"""(["']?)([\w.-]+)\1(\s*[:=]\s*)("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,{}\[\]"']+)"""
+)
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a key or variable of this name usually holds a secret."""
+    return bool(_NAME.search(name))
+
+
+def looks_secret(value: str) -> bool:
+    """Whether a value has the shape of a credential."""
+    return bool(_SHAPE.search(value) or _OPAQUE.search(value) or _URL_PASSWORD.search(value))
+
+
+def mask_text(text: str) -> str:
+    """`text` without what has the shape of a credential."""
+    masked = _URL_PASSWORD.sub(rf"\1{MASK}\2", _SHAPE.sub(MASK, text))
+    return _OPAQUE.sub(MASK, masked)
+
+
+def mask_line(line: str) -> str:
+    """A line of a config file without the values of secret-looking keys and without credentials."""
+
+    def hide(match: re.Match[str]) -> str:
+        quote, name, separator, value = match.groups()
+        if not is_secret_name(name):
+            return match.group()
+        edge = value[0] if value[0] in "\"'" else ""
+        return f"{quote}{name}{quote}{separator}{edge}{MASK}{edge}"
+
+    return mask_text(_KEY_AND_VALUE.sub(hide, line))

@@ -1,0 +1,154 @@
+"""Checks a config against the schema, and says in plain words what does not fit."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+
+from openclaw_sandbox.config.origin import dotted
+from openclaw_sandbox.config.problems import Problem, found, nearest, one_of, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from openclaw_sandbox.config.origin import KeyPath
+
+_TYPES = {
+    "string_type": "text",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "list_type": "a list",
+    "dict_type": "an object",
+}
+_BOUNDS = {
+    "greater_than": ("above", "gt"),
+    "greater_than_equal": ("of at least", "ge"),
+    "less_than_equal": ("of at most", "le"),
+}
+
+
+def schema_problems(data: Any) -> list[Problem]:
+    """Everything in `data` (openclaw.json, includes merged) that the schema does not allow."""
+    from pydantic import ValidationError
+
+    from openclaw_sandbox.config.schema import ADAPTER
+
+    try:
+        ADAPTER.validate_python(data)
+    except ValidationError as error:
+        return [_problem(item) for item in error.errors(include_url=False)]
+    return []
+
+
+def _problem(error: Any) -> Problem:
+    path: KeyPath = tuple(error["loc"])
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    if kind == "extra_forbidden":
+        return unknown_key(path)
+    if kind == "missing":
+        return Problem(path=path, message=f'the key "{path[-1]}" is missing', at=path[:-1])
+    if kind == "literal_error":
+        return _not_one_of(path, value)
+    if kind in _BOUNDS:
+        words, bound = _BOUNDS[kind]
+        message = f"expected a number {words} {context[bound]}, found {found(value, path)}"
+        return Problem(path=path, message=message)
+    expected = _TYPES.get(kind, error["msg"])
+    return Problem(
+        path=path, message=f"expected {expected}, found {found(value, path)}", hint=_type_hint(kind, value)
+    )
+
+
+def _type_hint(kind: str, value: Any) -> str:
+    if value is None:
+        return "remove the key to leave it unset"
+    if kind == "list_type" and isinstance(value, str):
+        return "put it in brackets to make it a list"
+    if kind in ("int_type", "float_type", "bool_type") and isinstance(value, str):
+        return "remove the quotes" if value.strip().lower() in ("true", "false") or _is_numeric(value) else ""
+    return ""
+
+
+def _is_numeric(text: str) -> bool:
+    return text.strip().lstrip("+-").replace(".", "", 1).isdigit()
+
+
+def _not_one_of(path: KeyPath, value: Any) -> Problem:
+    words = [word for word in get_args(_type_at(path)) if isinstance(word, str)]
+    meant = nearest(value, words) if isinstance(value, str) else None
+    return Problem(
+        path=path,
+        message=f"expected {one_of(words)}, found {found(value, path)}",
+        hint=f'did you mean "{meant}"?' if meant else "",
+    )
+
+
+def unknown_key(path: KeyPath) -> Problem:
+    """The problem of a key that its object does not know; reported at the object, as OpenClaw does."""
+    parent, key = path[:-1], str(path[-1])
+    known = sorted(_fields(_type_at(parent)))
+    meant = nearest(key, known)
+    elsewhere = None if meant else _elsewhere(key, parent)
+    suggestion = dotted((*parent, meant)) if meant else elsewhere
+    return Problem(
+        path=parent,
+        message=f'unknown key "{printable(key)}"; allowed here: {", ".join(known)}',
+        hint=f"did you mean {suggestion}?" if suggestion else "",
+        at=path,
+    )
+
+
+def _elsewhere(key: str, parent: KeyPath) -> str | None:
+    """A key of exactly this name at another place, the nearest one to `parent`."""
+    folded = key.lower()
+    places = [path for path in _all_keys() if path[-1].lower() == folded]
+    if not places:
+        return None
+    pattern = tuple("<id>" if isinstance(part, int) else part for part in parent)
+    best = max(places, key=lambda path: (_shared(path, pattern), -len(path)))
+    if _shared(best, pattern) == 0:
+        return None
+    real = [str(part) for part in parent[: _shared(best, pattern)]]
+    return ".".join([*real, *best[len(real) :]])
+
+
+def _shared(left: tuple[str, ...], right: tuple[str, ...]) -> int:
+    length = 0
+    for one, other in zip(left, right, strict=False):
+        if one != other:
+            break
+        length += 1
+    return length
+
+
+@cache
+def _all_keys() -> tuple[tuple[str, ...], ...]:
+    from openclaw_sandbox.config.schema import Config
+
+    return tuple(_walk(Config, ()))
+
+
+def _walk(kind: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for name, field in _fields(kind).items():
+        yield (*path, name)
+        yield from _walk(field, (*path, name))
+    if get_origin(kind) in (list, dict) and get_args(kind):
+        yield from _walk(get_args(kind)[-1], (*path, "<id>"))
+
+
+def _type_at(path: KeyPath) -> Any:
+    """The type that the schema wants at `path`."""
+    from openclaw_sandbox.config.schema import Config
+
+    kind: Any = Config
+    for part in path:
+        fields = _fields(kind)
+        kind = fields.get(str(part)) if fields else next(iter(get_args(kind)[-1:]), None)
+    return kind
+
+
+def _fields(kind: Any) -> Mapping[str, Any]:
+    return get_type_hints(kind) if hasattr(kind, "__total__") else {}

@@ -29,7 +29,7 @@ class Verb:
     passes_on: bool = False
 
 
-#: In the order of `--help`. A new verb is one file and one line here.
+#: In the order of `--help`. A new verb is one file (a function, and EXAMPLES for its help) and one line here.
 VERBS = {
     "setup": Verb("openclaw_sandbox.cli.setup:setup"),
     "run": Verb("openclaw_sandbox.cli.run:run", passes_on=True),
@@ -74,9 +74,11 @@ def _command(verb: str | None) -> Any:
     )
     app.callback()(_root)
     for name in [verb] if verb else list(VERBS):
-        module, _, function = VERBS[name].target.partition(":")
+        module_name, _, function = VERBS[name].target.partition(":")
+        module = importlib.import_module(module_name)
         settings = {"allow_interspersed_args": False} if VERBS[name].passes_on else {}
-        app.command(name, context_settings=settings)(getattr(importlib.import_module(module), function))
+        epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in module.EXAMPLES.strip().splitlines())
+        app.command(name, context_settings=settings, epilog=epilog)(getattr(module, function))
     return typer.main.get_command(app)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox import __version__
 from openclaw_sandbox.engine.base import ExecSpec
 from openclaw_sandbox.errors import (
+    ConfigError,
     EngineError,
     ImageMissingError,
     SandboxBusyError,
@@ -57,6 +59,7 @@ class Blueprint:
     policy: EffectivePolicy = field(repr=False)
     spec: ContainerSpec
     image_id: str
+    architecture: str
     desired: planning.Desired
 
     @property
@@ -94,7 +97,7 @@ def draw_blueprint(policy: EffectivePolicy, engine: Engine, *, now_ms: int, touc
         workspace_dir=str(policy.workspace.workspace_dir),
         version=__version__,
     )
-    return Blueprint(policy=policy, spec=spec, image_id=image.id, desired=desired)
+    return Blueprint(policy=policy, spec=spec, image_id=image.id, architecture=image.architecture, desired=desired)
 
 
 def refuse_remote(engine: Engine) -> None:
@@ -124,7 +127,14 @@ def _seccomp_profile(policy: EffectivePolicy, architecture: str) -> str | None:
         return None
     if seccomp.kind is SeccompKind.OURS:
         return profile_json(architecture, blocked=seccomp.blocked)
-    return load_profile_file(seccomp.path or "")
+    path = Path(seccomp.path or "")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"The seccomp profile {path} cannot be read: {error}", hint="Correct docker.seccompProfile."
+        ) from None
+    return load_profile_file(text, file=str(path), blocked=seccomp.blocked)
 
 
 def ensure(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from openclaw_sandbox.spec.model import ContainerSpec
-
-_MASK = "***"
 
 
 def create_body(spec: ContainerSpec, labels: Mapping[str, str]) -> dict[str, Any]:
@@ -89,30 +86,25 @@ def security_options(spec: ContainerSpec) -> Iterator[str]:
     if spec.no_new_privileges:
         yield "no-new-privileges"
     if spec.seccomp.profile is not None:
-        yield f"seccomp={_compact(spec.seccomp.profile)}"
+        yield f"seccomp={spec.seccomp.profile}"
     if spec.apparmor is not None:
         yield f"apparmor={spec.apparmor}"
 
 
-def _compact(profile: str) -> str:
-    return json.dumps(json.loads(profile), separators=(",", ":"))
-
-
 def run_argv(
-    spec: ContainerSpec, command: tuple[str, ...], *, seccomp_path: str, secret_names: tuple[str, ...] = ()
+    spec: ContainerSpec, command: tuple[str, ...], *, seccomp_path: str, exec_env: Mapping[str, str]
 ) -> list[str]:
-    """`docker run --rm` for a container like `spec` that runs `command`. Secrets are `***`.
+    """`docker run --rm` for a container like `spec` that runs `command` with `exec_env` on top.
 
-    The CLI wants the seccomp profile as a file: `seccomp_path` names one with the same content.
+    `exec_env` is shown as it is: mask it before. The CLI wants the seccomp profile as a file: `seccomp_path`
+    names one with the same content.
     """
     argv = ["docker", "run", "--rm", "--pull", "never", "--name", spec.name]
     for key, value in (*spec.labels.items(), *spec.volatile_labels.items()):
         argv += ["--label", f"{key}={value}"]
     argv += [*_isolation_flags(spec, seccomp_path), *_limit_flags(spec)]
-    for name, value in spec.env.items():
+    for name, value in {**spec.env, **exec_env}.items():
         argv += ["--env", f"{name}={value}"]
-    for name in secret_names:
-        argv += ["--env", f"{name}={_MASK}"]
     argv += ["--user", spec.user, "--workdir", spec.workdir]
     for mount in spec.mounts:
         read_only = ",readonly" if mount.read_only else ""

@@ -1,0 +1,197 @@
+"""`run`: a command in the sandbox."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from openclaw_sandbox.cli import options
+from openclaw_sandbox.cli.ui import ColorChoice, Ui, now_ms
+from openclaw_sandbox.errors import UsageError
+
+if TYPE_CHECKING:
+    from openclaw_sandbox.lifecycle.ensure import Blueprint
+    from openclaw_sandbox.lifecycle.execute import Result, Streams
+    from openclaw_sandbox.lifecycle.run import RunRequest
+
+EXAMPLES = """
+openclaw-sandbox run -- id
+openclaw-sandbox run --agent work --timeout 30s -- make test
+echo data | openclaw-sandbox run --rm -- sha256sum
+openclaw-sandbox run --dry-run -- id
+"""
+
+
+def run(
+    context: typer.Context,
+    command: Annotated[list[str] | None, typer.Argument(metavar="[--] CMD [ARG]...")] = None,
+    session: options.Session = None,
+    agent: options.Agent = None,
+    env: Annotated[
+        list[str] | None, typer.Option("--env", "-e", metavar="NAME[=VALUE]", help="Variable for the command.")
+    ] = None,
+    env_file: Annotated[
+        list[Path] | None, typer.Option("--env-file", metavar="FILE", help="Variables, one NAME=VALUE per line.")
+    ] = None,
+    workdir: Annotated[
+        str | None, typer.Option("--workdir", "-w", metavar="DIR", help="Working directory inside.")
+    ] = None,
+    user: Annotated[str | None, typer.Option("--user", "-u", metavar="UID[:GID]", help="User inside.")] = None,
+    tty: Annotated[
+        bool | None,
+        typer.Option("--tty/--no-tty", "-t", help="A terminal for the command. Default: none."),
+    ] = None,
+    timeout: Annotated[
+        str | None, typer.Option("--timeout", metavar="TIME", help="End it after 30, 30s, 5m, ...: status 124.")
+    ] = None,
+    rm: Annotated[bool, typer.Option("--rm", help="A container for this command alone.")] = False,
+    dry_run: options.DryRun = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    color: options.Color = ColorChoice.AUTO,
+) -> int:
+    """Run a command in the sandbox of an agent or a session.
+
+    The status is the command's own; 124 timed out, 125 the sandbox failed, 126 not executable, 127 not found.
+    """
+    ui = Ui(as_json=as_json, quiet=quiet, verbose=verbose, color=color)
+    if not command:
+        raise UsageError("There is no command to run.", hint="Write it after --: openclaw-sandbox run -- id")
+    request = _request(command, env, env_file, workdir, user, tty, timeout, rm)
+    return _carry_out(context, ui, request, session=session, agent=agent, dry_run=dry_run)
+
+
+def _carry_out(
+    context: typer.Context,
+    ui: Ui,
+    request: RunRequest,
+    *,
+    session: str | None,
+    agent: str | None,
+    dry_run: bool,
+) -> int:
+    from openclaw_sandbox.cli.context import engine_of, policy_of, require_runnable
+    from openclaw_sandbox.lifecycle.ensure import draw_blueprint
+
+    policy = policy_of(context, session=session, agent=agent)
+    require_runnable(policy, ui)
+    request = _with_policy_defaults(request, policy.hardening.timeout_s)
+    engine = engine_of(ui)
+    blueprint = draw_blueprint(policy, engine, now_ms=now_ms(), touch=not dry_run)
+    if dry_run:
+        return _dry_run(ui, blueprint, request, engine)
+    from openclaw_sandbox.lifecycle.execute import exit_status
+    from openclaw_sandbox.lifecycle.run import run as run_in_sandbox
+
+    sys.stdout.flush()
+    result = run_in_sandbox(blueprint, request, engine, _streams(request), log=ui.debug)
+    _tell(ui, blueprint, request, result)
+    return exit_status(result)
+
+
+def _request(
+    command: list[str],
+    env: list[str] | None,
+    env_file: list[Path] | None,
+    workdir: str | None,
+    user: str | None,
+    tty: bool | None,
+    timeout: str | None,
+    rm: bool,
+) -> RunRequest:
+    from openclaw_sandbox.lifecycle.durations import parse_duration
+    from openclaw_sandbox.lifecycle.environment import command_variables
+    from openclaw_sandbox.lifecycle.run import RunRequest
+
+    if tty and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("-t needs a terminal on stdin and stdout, and there is none.", hint="Leave -t out.")
+    if workdir is not None and not workdir.startswith("/"):
+        raise UsageError(f"--workdir {workdir!r} is not an absolute path inside the sandbox.")
+    if user is not None:
+        _check_user(user)
+    return RunRequest(
+        argv=tuple(command),
+        env=command_variables(env or (), env_file or (), os.environ),
+        workdir=workdir,
+        user=user,
+        tty=bool(tty),
+        timeout_s=None if timeout is None else parse_duration(timeout, flag="--timeout"),
+        alone=rm,
+    )
+
+
+def _check_user(user: str) -> None:
+    from openclaw_sandbox.spec.identity import parse_user
+
+    numeric = parse_user(user)
+    if numeric is None:
+        raise UsageError(f"--user {user!r} is not UID or UID:GID.", hint="Use numbers: --user 1000:1000")
+    if numeric.uid == 0 or numeric.gid == 0:
+        raise UsageError("No command runs as root in a sandbox.", hint="Leave --user out, or use another uid.")
+
+
+def _with_policy_defaults(request: RunRequest, timeout_s: float | None) -> RunRequest:
+    """The strictest time limit wins."""
+    from dataclasses import replace
+
+    limits = [limit for limit in (request.timeout_s, timeout_s) if limit is not None]
+    return replace(request, timeout_s=min(limits) if limits else None)
+
+
+def _streams(request: RunRequest) -> Streams:
+    from openclaw_sandbox.lifecycle.execute import Streams, fd_sink
+
+    return Streams(
+        stdout=fd_sink(sys.stdout.fileno()),
+        stderr=fd_sink(sys.stderr.fileno()),
+        stdin=_stdin(),
+        tty=sys.stdin.fileno() if request.tty else None,
+    )
+
+
+def _stdin() -> int | None:
+    """The input for the command; None if this tool was started with its stdin closed."""
+    try:
+        return sys.stdin.fileno() if sys.stdin is not None else None
+    except (OSError, ValueError):
+        return None
+
+
+def _tell(ui: Ui, blueprint: Blueprint, request: RunRequest, result: Result) -> None:
+    """What the command itself could not say."""
+    from openclaw_sandbox.lifecycle.execute import Ending
+
+    if result.failure is not None:
+        ui.warn(result.failure.brief)
+        ui.debug(result.failure.said)
+    elif result.ending is Ending.TIMED_OUT:
+        ui.warn(f"timed out after {request.timeout_s:g} s; everything it had started was ended.")
+    if result.container_ended:
+        ui.warn(f"the sandbox {blueprint.spec.name} was stopped to end the command for certain.")
+
+
+def _dry_run(ui: Ui, blueprint: Blueprint, request: RunRequest, engine: Any) -> int:
+    """The plan on stderr, the docker run line on stdout. Nothing is made."""
+    from openclaw_sandbox.engine.docker.translate import run_argv, run_line
+    from openclaw_sandbox.lifecycle.dryrun import describe, plain_seccomp_path, visible_env
+    from openclaw_sandbox.lifecycle.plan import plan_ensure
+
+    action = plan_ensure(blueprint.desired, engine.inspect(blueprint.spec.name))
+    for line in describe(action, blueprint, request):
+        ui.note(line)
+    argv = run_argv(
+        blueprint.spec,
+        request.argv,
+        seccomp_path=plain_seccomp_path(blueprint),
+        exec_env=visible_env(blueprint, request),
+    )
+    if ui.as_json:
+        ui.json({"plan": describe(action, blueprint, request), "argv": argv, "line": run_line(argv)})
+    else:
+        ui.out(run_line(argv))
+    return 0

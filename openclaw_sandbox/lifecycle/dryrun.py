@@ -1,0 +1,68 @@
+"""What `run` would do, in words. Makes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from openclaw_sandbox.lifecycle import plan as planning
+from openclaw_sandbox.lifecycle.run import command_env
+from openclaw_sandbox.policy.environment import looks_secret
+from openclaw_sandbox.policy.model import SeccompKind
+
+if TYPE_CHECKING:
+    from openclaw_sandbox.lifecycle.ensure import Blueprint
+    from openclaw_sandbox.lifecycle.run import RunRequest
+
+MASK = "***"
+
+
+def describe(action: planning.Action, blueprint: Blueprint, request: RunRequest) -> list[str]:
+    """The steps of a run, one line each, in order."""
+    command = f"run in it: {' '.join(request.argv)}"
+    if request.alone:
+        return [f"create a container like {blueprint.spec.name} for this command", command, "remove it"]
+    steps = _steps(action, blueprint.spec.name)
+    if steps[0].startswith("refuse"):
+        return steps
+    if blueprint.policy.hardening.setup_command and isinstance(action, planning.Create | planning.Recreate):
+        steps.append("run docker.setupCommand in it")
+    return [*steps, command]
+
+
+def _steps(action: planning.Action, name: str) -> list[str]:
+    match action:
+        case planning.Refuse(error=error):
+            return [f"refuse: {error.brief}"]
+        case planning.Recreate(reason=reason, busy=True):
+            return [f"refuse: {name} must be replaced ({reason}) and a command runs in it"]
+        case planning.Recreate(reason=reason):
+            return [f"remove {name}: {reason}", f"create and start {name}"]
+        case planning.Create():
+            return [f"create and start {name}"]
+        case planning.Start():
+            return [f"start {name}"]
+        case planning.Keep():
+            return [f"use {name}, which runs"]
+    assert_never(action)
+
+
+def visible_env(blueprint: Blueprint, request: RunRequest) -> dict[str, str]:
+    """The command's variables as they may be shown: what is secret, or looks so, is `***`."""
+    secret = blueprint.policy.hardening.secret_env
+    return {
+        name: MASK if name in secret or looks_secret(name) else value
+        for name, value in command_env(blueprint, request).items()
+    }
+
+
+def plain_seccomp_path(blueprint: Blueprint) -> str:
+    """A file that holds the filter, for Docker's CLI, which takes no text; empty for the engine's own."""
+    from openclaw_sandbox.spec.data import data_path
+    from openclaw_sandbox.spec.seccomp import ARCHITECTURES
+
+    seccomp = blueprint.policy.hardening.seccomp
+    if seccomp.kind is SeccompKind.FILE:
+        return seccomp.path or ""
+    if seccomp.kind is SeccompKind.ENGINE:
+        return ""
+    return str(data_path(f"seccomp/openclaw-sandbox.{ARCHITECTURES[blueprint.architecture]}.json"))

@@ -1,0 +1,75 @@
+"""What engines say, and what it means. Each sentence was read from the engine named beside it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from openclaw_sandbox.engine.docker.failure import (
+    NotStarted,
+    classify_exec,
+    create_failure,
+    message_of,
+    plain_failure,
+)
+from openclaw_sandbox.errors import ImageMissingError, SandboxConflictError, SpecRefusedError
+
+# Docker 20.10.24: first the stream of an exec, then what the status must be.
+COMPLAINTS = [
+    (
+        b'OCI runtime exec failed: exec failed: unable to start container process: exec: "nope": executable file '
+        b"not found in $PATH: unknown\r\n",
+        NotStarted.NOT_FOUND,
+    ),
+    (
+        b'OCI runtime exec failed: exec failed: unable to start container process: exec: "/etc/passwd": permission '
+        b"denied: unknown\r\n",
+        NotStarted.NOT_EXECUTABLE,
+    ),
+    (
+        b'OCI runtime exec failed: exec failed: unable to start container process: chdir to cwd ("/nope") set in '
+        b"config.json failed: no such file or directory: unknown\r\n",
+        NotStarted.SANDBOX,
+    ),
+]
+
+
+@pytest.mark.parametrize(("said", "reason"), COMPLAINTS)
+def test_a_command_that_never_started(said: bytes, reason: NotStarted) -> None:
+    failure = classify_exec(126, 0, said, "nope")
+    assert failure is not None
+    assert failure.reason is reason
+
+
+@pytest.mark.parametrize(("said", "reason"), COMPLAINTS)
+def test_a_command_that_prints_the_same_is_not_ours(said: bytes, reason: NotStarted) -> None:
+    assert classify_exec(126, 4711, said, "liar") is None
+
+
+def test_other_output_is_the_commands_own() -> None:
+    assert classify_exec(127, 0, b"sh: 1: nope: not found\n", "sh") is None
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "kind", "words"),
+    [
+        (404, "No such image: x:y", ImageMissingError, "x:y"),
+        (409, 'Conflict. The container name "/a" is already in use', SandboxConflictError, "taken"),
+        (400, "invalid mount config for type \"bind\": bind source path does not exist: /gone", SpecRefusedError, "/gone"),
+        (500, "mkdir /var/lib/docker/overlay2/x: no space left on device", SpecRefusedError, "disk is full"),
+        (400, "Unknown runtime specified runsc", SpecRefusedError, "runsc"),
+        (404, "network nosuch not found", SpecRefusedError, "nosuch"),
+        (500, "something nobody has seen", SpecRefusedError, "refused"),
+    ],
+)
+def test_refusals_name_the_cause(status: int, said: str, kind: type, words: str) -> None:
+    error = create_failure(status, json.dumps({"message": said}).encode(), "x:y")
+    assert type(error) is kind
+    assert words in error.brief
+
+
+@pytest.mark.parametrize("body", [b"", b"plain", b"[1]", b'{"message": 5}', b"\xff\xfe"])
+def test_any_body_is_survived(body: bytes) -> None:
+    assert isinstance(message_of(body), str)
+    assert plain_failure(500, body, "try").details

@@ -65,7 +65,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate(Generic[T_co]):
-    """A value that one layer asked for and that did not win, with the reason when it is not just precedence."""
+    """A value that one layer asked for and that did not win; the reason if it is not just precedence."""
 
     origin: Origin
     value: T_co
@@ -194,8 +194,8 @@ class ElevatedPolicy:
 class EffectivePolicy:
     """Everything that is decided before an engine is asked.
 
-    `openclaw` is the reference's resolved sandbox config: {mode, scope, workspaceAccess, workspaceRoot, docker,
-    browser, tools, prune}, absent values left out, real values of variables (mask before showing).
+    `openclaw` is the reference's resolved sandbox config: {mode, scope, workspaceAccess, workspaceRoot,
+    docker, browser, tools, prune}, absent values left out, real values of variables (mask before showing).
     `values` holds every effective value by its key (`docker.memory`, `mode`, ...) for `explain`.
     """
 

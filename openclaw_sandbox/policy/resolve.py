@@ -1,0 +1,429 @@
+"""From a loaded config and a question (which agent, which session) to the effective policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import replace as replace_fields
+from typing import TYPE_CHECKING, Any
+
+from openclaw_sandbox.config.origin import Origin, OriginKind
+from openclaw_sandbox.errors import ConfigError, UsageError
+from openclaw_sandbox.policy import agents as agent_rules
+from openclaw_sandbox.policy import binds, naming, sessions
+from openclaw_sandbox.policy.elevated import channel_of, resolve_elevated
+from openclaw_sandbox.policy.findings import Findings, by_severity, refuse
+from openclaw_sandbox.policy.hardening import Inputs, harden
+from openclaw_sandbox.policy.javascript import trim
+from openclaw_sandbox.policy.layers import COMBINE, NEWER, Layer, Outcome, fold, replace
+from openclaw_sandbox.policy.model import (
+    Candidate,
+    EffectivePolicy,
+    ElevatedPolicy,
+    Hardening,
+    Mode,
+    Resolved,
+    Scope,
+    ToolPolicy,
+    Workspace,
+    WorkspaceAccess,
+)
+from openclaw_sandbox.policy.review import review
+from openclaw_sandbox.policy.tools import ListChoice, ToolsConfig, sandbox_tools
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from openclaw_sandbox.config.model import LoadedConfig
+    from openclaw_sandbox.config.origin import KeyPath
+    from openclaw_sandbox.policy.agents import Agent
+    from openclaw_sandbox.policy.host import HostFacts
+    from openclaw_sandbox.policy.sessions import Session
+
+OPENCLAW_DEFAULT = Origin(kind=OriginKind.BUILT_IN, key="OpenClaw's default")
+
+#: What OpenClaw does where no file says anything. `workspaceRoot` is added from the state folder.
+DEFAULTS: Mapping[str, Any] = {
+    "mode": "off",
+    "workspaceAccess": "none",
+    "docker": {
+        "image": "openclaw-sandbox:bookworm-slim",
+        "containerPrefix": "openclaw-sbx-",
+        "workdir": "/workspace",
+        "readOnlyRoot": True,
+        "tmpfs": ["/tmp", "/var/tmp", "/run"],  # noqa: S108  paths in the container
+        "network": "none",
+        "capDrop": ["ALL"],
+        "env": {"LANG": "C.UTF-8"},
+    },
+    "browser": {
+        "enabled": False,
+        "image": "openclaw-sandbox-browser:bookworm-slim",
+        "containerPrefix": "openclaw-sbx-browser-",
+        "cdpPort": 9222,
+        "vncPort": 5900,
+        "noVncPort": 6080,
+        "headless": False,
+        "enableNoVnc": True,
+        "allowHostControl": False,
+        "autoStart": True,
+        "autoStartTimeoutMs": 12000,
+    },
+    "prune": {"idleHours": 24, "maxAgeDays": 7},
+}
+
+_SHARED_IGNORES = "scope is shared: an agent's docker, browser and prune settings do not count"
+_DEFAULTS_PATH: KeyPath = ("agents", "defaults", "sandbox")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """What flags say. `image` replaces the configured one, `timeout_s` limits one command.
+
+    A command's own user, folder and variables are no part of the policy: they go to the exec, never to the
+    container, which other commands share.
+    """
+
+    image: str | None = None
+    timeout_s: float | None = None
+    channel: str | None = None
+
+
+NO_OVERRIDES = Overrides()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Everything one resolution starts from."""
+
+    config: LoadedConfig
+    host: HostFacts
+    overrides: Overrides
+    agents: tuple[Agent, ...]
+    agent: Agent
+    session: Session
+
+    def origin_below(self, path: KeyPath) -> Any:
+        """A function from a path inside a block to its origin; `path` is where the block stands."""
+        return lambda inside: self.config.origin_of((*path, *inside))
+
+
+def resolve(
+    config: LoadedConfig,
+    *,
+    session: str | None,
+    agent: str | None,
+    host: HostFacts,
+    overrides: Overrides = NO_OVERRIDES,
+) -> EffectivePolicy:
+    """The policy that may be enforced.
+
+    Raises:
+        UnknownAgentError: `agent` is not configured. An unknown agent in a session key is a finding
+            (`session.unknown-agent`).
+        ConfigError: agent and session disagree, or the config asks for something that is refused (all of
+            it at once). See `survey` for the same answer without the second refusal.
+        UsageError: `agent` is blank.
+    """
+    policy = survey(config, session=session, agent=agent, host=host, overrides=overrides)
+    refuse(policy.findings)
+    return policy
+
+
+def survey(
+    config: LoadedConfig,
+    *,
+    session: str | None,
+    agent: str | None,
+    host: HostFacts,
+    overrides: Overrides = NO_OVERRIDES,
+) -> EffectivePolicy:
+    """The policy with everything that is wrong as findings: to explain it, not to run it.
+
+    Raises:
+        UnknownAgentError, ConfigError, UsageError: the question itself is wrong.
+    """
+    agents = agent_rules.configured_agents(config.data)
+    found = _place(config.data, agents, session, agent)
+    question = Question(
+        config=config,
+        host=host,
+        overrides=overrides,
+        agents=agents,
+        agent=agent_rules.find_agent(agents, found.agent_id),
+        session=found,
+    )
+    return _decide(question)
+
+
+def _place(
+    data: Mapping[str, Any], agents: tuple[Agent, ...], session: str | None, agent: str | None
+) -> Session:
+    """Which agent and session a user means.
+
+    Raises:
+        UnknownAgentError, ConfigError, UsageError: see `resolve`.
+    """
+    default = agent_rules.default_agent(agents)
+    if agent is not None and not trim(agent):
+        raise UsageError("--agent must not be blank.", hint="Leave it out for the default agent.")
+    asked = agent_rules.require_known(agents, agent) if agent is not None else None
+    key = sessions.session_key(session, asked or default)
+    owner = sessions.status_agent(key, default)
+    if asked is not None and owner != asked and key != sessions.GLOBAL_SESSION:
+        raise ConfigError(
+            f'Session "{key}" belongs to agent "{owner}", not to "{asked}".',
+            hint="Leave --agent out, or name a session of that agent.",
+        )
+    return sessions.resolve_session(
+        key,
+        agent_id=asked or owner,
+        default_agent=default,
+        global_scope=(data.get("session") or {}).get("scope") == "global",
+    )
+
+
+def _block(document: Mapping[str, Any], *path: str | int) -> Mapping[str, Any]:
+    value: Any = document
+    for part in path:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
+
+
+def _file_layers(question: Question, agent: Agent) -> tuple[Layer, Layer]:
+    data = question.config.data
+    defaults = Layer(
+        values=_block(data, "agents", "defaults", "sandbox"), origin=question.origin_below(_DEFAULTS_PATH)
+    )
+    mine = Layer(values=_block(agent.data, "sandbox"), origin=question.origin_below((*agent.path, "sandbox")))
+    return defaults, mine
+
+
+def _scope(defaults: Layer, mine: Layer) -> Resolved[str]:
+    """`scope` as OpenClaw reads it: only if nobody sets it does the older `perSession` count."""
+    built_in = Candidate(origin=OPENCLAW_DEFAULT, value="agent")
+    older = [
+        Candidate(origin=said.origin, value="session" if said.value else "shared", why_lost="")
+        for layer in (defaults, mine)
+        if (said := layer.said("perSession")) is not None
+    ]
+    current = [said for layer in (defaults, mine) if (said := layer.said("scope")) is not None]
+    every: list[Candidate[str]] = [built_in, *older, *current]
+    lost, winner = every[:-1], every[-1]
+    why = "perSession is an older name; scope counts"
+    overridden = tuple(
+        Candidate(origin=c.origin, value=c.value, why_lost=why if current and c in older else "")
+        for c in lost
+    )
+    return Resolved(key="scope", value=winner.value, origin=winner.origin, overridden=overridden)
+
+
+def _built_in(state_dir: Path) -> Layer:
+    values = {**DEFAULTS, "workspaceRoot": str(state_dir / "sandboxes")}
+    return Layer(values=values, origin=lambda _path: OPENCLAW_DEFAULT, built_in=True)
+
+
+def _sandbox_layers(question: Question, agent: Agent) -> tuple[Resolved[str], tuple[Layer, Layer, Layer]]:
+    defaults, mine = _file_layers(question, agent)
+    scope = _scope(defaults, mine)
+    if scope.value == Scope.SHARED.value:
+        ignored = dict.fromkeys(("docker", "browser", "prune"), _SHARED_IGNORES)
+        mine = Layer(values=mine.values, origin=mine.origin, ignored=ignored)
+    return scope, (_built_in(question.config.paths.state_dir), defaults, mine)
+
+
+def _document(scope: str, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
+    """The resolved config in OpenClaw's shape. An empty list of binds is as good as none there."""
+    document: dict[str, Any] = {"mode": outcomes["mode"].value, "scope": scope}
+    for key in COMBINE:
+        if key not in outcomes or (key == "docker.binds" and not outcomes[key].value):
+            continue
+        *path, last = key.split(".")
+        block = document
+        for part in path:
+            block = block.setdefault(part, {})
+        block[last] = outcomes[key].value
+    return document
+
+
+def _mode_of(question: Question, agent_id: str) -> Mode:
+    """The mode of an agent that is not the one asked about."""
+    agent = agent_rules.find_agent(question.agents, agent_id)
+    layers = (_built_in(question.config.paths.state_dir), *_file_layers(question, agent))
+    outcome = replace("mode", layers)
+    return Mode(outcome.value) if outcome is not None else Mode.OFF
+
+
+def _agent_workspace(question: Question) -> Path:
+    """The agent's own workspace folder on the host."""
+    paths, agent_id = question.config.paths, question.session.agent_id
+    home, cwd = paths.home, question.host.cwd
+    own = question.agent.data.get("workspace")
+    if isinstance(own, str) and trim(own):
+        return naming.user_path(own, home=home, cwd=cwd)
+    if agent_id != agent_rules.default_agent(question.agents):
+        return paths.state_dir / f"workspace-{agent_id}"
+    shared = _block(question.config.data, "agents", "defaults").get("workspace")
+    if isinstance(shared, str) and trim(shared):
+        return naming.user_path(shared, home=home, cwd=cwd)
+    profile = paths.profile
+    suffix = f"-{profile}" if profile and profile.lower() != "default" else ""
+    return home / ".openclaw" / f"workspace{suffix}"
+
+
+def _workspace(question: Question, document: Mapping[str, Any], scope: Scope, slug: str) -> Workspace:
+    paths = question.config.paths
+    root = naming.user_path(document["workspaceRoot"], home=paths.home, cwd=question.host.cwd)
+    access = WorkspaceAccess(document["workspaceAccess"])
+    own, agents = naming.sandbox_folder(root, scope, slug), _agent_workspace(question)
+    return Workspace(
+        root=root,
+        workspace_dir=agents if access is WorkspaceAccess.RW else own,
+        agent_workspace_dir=agents,
+        sandbox_dir=own,
+        access=access,
+    )
+
+
+def tools_config(config: LoadedConfig, agent: Agent) -> ToolsConfig:
+    """The two `tools` blocks that decide for an agent."""
+    return ToolsConfig(
+        shared=_block(config.data, "tools"),
+        agent=_block(agent.data, "tools"),
+        shared_origin=lambda inside: config.origin_of(("tools", *inside)),
+        agent_origin=lambda inside: config.origin_of((*agent.path, "tools", *inside)),
+    )
+
+
+def _elevated(question: Question) -> ElevatedPolicy:
+    channel = question.overrides.channel or channel_of(question.session, _stored_session(question))
+    return resolve_elevated(
+        _block(question.config.data, "tools", "elevated"),
+        _block(question.agent.data, "tools", "elevated"),
+        channel=channel,
+    )
+
+
+def _stored_session(question: Question) -> Mapping[str, Any]:
+    """What the gateway remembers of this session; empty if it has none."""
+    paths, agent_id = question.config.paths, question.session.agent_id
+    store = _block(question.config.data, "session").get("store")
+    if isinstance(store, str) and trim(store):
+        text = store.replace("{agentId}", agent_id)
+        path = naming.user_path(text, home=paths.home, cwd=question.host.cwd)
+    else:
+        path = paths.state_dir / "agents" / agent_id / "sessions" / "sessions.json"
+    found = question.host.read_json(str(path))
+    return _block(found, question.session.key) if isinstance(found, Mapping) else {}
+
+
+def _harden(
+    question: Question, document: Mapping[str, Any], values: Mapping[str, Resolved[Any]], notes: Findings
+) -> Hardening:
+    paths = question.config.paths
+    newer = {key.removeprefix("docker."): value.value for key, value in values.items() if key in NEWER}
+    sensitive = binds.sensitive_paths(
+        homes=(paths.home, *question.host.homes), state_dir=paths.state_dir, config_file=paths.config_file
+    )
+    return harden(
+        Inputs(
+            docker=document["docker"],
+            newer=newer,
+            values=values,
+            config_dir=paths.config_file.parent,
+            judge=binds.BindJudge(sensitive, question.host),
+            notes=notes,
+            image=question.overrides.image,
+            timeout_s=question.overrides.timeout_s,
+        )
+    )
+
+
+def _list_value(choice: ListChoice, expanded: tuple[str, ...], key: str) -> Resolved[Any]:
+    origin = OPENCLAW_DEFAULT if choice.source == "default" else choice.origin
+    return Resolved(key=key, value=list(expanded), origin=origin)
+
+
+def _tool_values(policy: ToolPolicy, allow: ListChoice, deny: ListChoice) -> dict[str, Resolved[Any]]:
+    keys = ("tools.sandbox.tools.allow", "tools.sandbox.tools.deny")
+    return {
+        keys[0]: _list_value(allow, policy.allow, keys[0]),
+        keys[1]: _list_value(deny, policy.deny, keys[1]),
+    }
+
+
+def _values(
+    scope: Resolved[str], outcomes: Mapping[str, Outcome], layers: tuple[Layer, ...]
+) -> dict[str, Resolved[Any]]:
+    folded = (*outcomes.values(), *fold(layers, NEWER).values())
+    return {"scope": scope} | {key: leaf for outcome in folded for key, leaf in outcome.leaves.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Names:
+    """What identifies the sandbox of a scope."""
+
+    scope: Scope
+    key: str
+    slug: str
+    prefix: str
+
+
+def _names(question: Question, document: Mapping[str, Any]) -> _Names:
+    scope, session = Scope(document["scope"]), question.session
+    key = naming.scope_key(scope, session_key=session.key, agent_id=session.agent_id)
+    prefix = document["docker"]["containerPrefix"]
+    return _Names(scope=scope, key=key, slug=naming.scope_slug(scope, key), prefix=prefix)
+
+
+def _is_sandboxed(question: Question) -> bool:
+    """OpenClaw's own decision for this session, by the mode of the agent its runtime takes for the owner."""
+    return sessions.is_sandboxed(_mode_of(question, question.session.status_agent_id), question.session)
+
+
+def _decide(question: Question) -> EffectivePolicy:
+    scope, layers = _sandbox_layers(question, question.agent)
+    outcomes = fold(layers)
+    document = _document(scope.value, outcomes)
+    tools, *choices = sandbox_tools(tools_config(question.config, question.agent))
+    document["tools"] = {"allow": list(tools.allow), "deny": list(tools.deny)}
+    values = _values(scope, outcomes, layers) | _tool_values(tools, *choices)
+    notes = Findings()
+    policy = _assemble(question, document, tools, _harden(question, document, values, notes), values)
+    review(policy, question.config, question.agents, notes)
+    return replace_fields(policy, findings=by_severity(notes.found))
+
+
+def _assemble(
+    question: Question,
+    document: Mapping[str, Any],
+    tools: ToolPolicy,
+    hardening: Hardening,
+    values: Mapping[str, Resolved[Any]],
+) -> EffectivePolicy:
+    session, paths, names = question.session, question.config.paths, _names(question, document)
+    workspace = _workspace(question, document, names.scope, names.slug)
+    return EffectivePolicy(
+        agent_id=session.agent_id,
+        session_key=session.key,
+        main_session_key=session.main_key,
+        mode=Mode(document["mode"]),
+        scope=names.scope,
+        sandboxed_by_openclaw=_is_sandboxed(question),
+        enabled=True,
+        state_dir=paths.state_dir,
+        config_file=str(paths.config_file) if question.config.exists else None,
+        scope_key=names.key,
+        slug=names.slug,
+        container_name=naming.container_name(names.prefix, names.slug),
+        container_prefix=names.prefix,
+        config_hash=naming.config_hash(document["docker"], workspace=workspace),
+        workspace=workspace,
+        openclaw=document,
+        hardening=hardening,
+        tools=tools,
+        elevated=_elevated(question),
+        prune_idle_hours=document["prune"]["idleHours"],
+        prune_max_age_days=document["prune"]["maxAgeDays"],
+        values=values,
+    )

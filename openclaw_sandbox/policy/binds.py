@@ -47,6 +47,9 @@ HOME_CREDENTIALS: tuple[str, ...] = (
 #: Below the state folder: what decides about sandboxes, and what holds credentials or other sessions.
 STATE: tuple[str, ...] = ("openclaw.json", "config.yml", "credentials", "agents", "sandbox", "state", ".env")
 
+#: Where the homes of people are. Each of them is a home, whoever asks.
+_HOME_ROOTS = ("/home", "/Users")
+
 ENGINE_SOCKETS: tuple[str, ...] = (
     "docker.sock",
     "containerd.sock",
@@ -117,6 +120,17 @@ def sensitive_paths(*, homes: Iterable[Path], state_dir: Path, config_file: Path
     return tuple(found)
 
 
+def _credentials(home: str) -> list[Sensitive]:
+    names = (f"{home}/{name}" for name in HOME_CREDENTIALS)
+    return [Sensitive(path=normalize(name), label=name) for name in names]
+
+
+def _somebodys_home(path: str) -> str | None:
+    """The home folder that a path under /home is, or lies in."""
+    _, root, name, *_ = [*path.split("/"), "", ""]
+    return f"/{root}/{name}" if f"/{root}" in _HOME_ROOTS and name else None
+
+
 def _resolved(paths: Sequence[Sensitive], host: HostFacts) -> list[Sensitive]:
     """The same paths as they are after symlinks, in addition: /var/run is /run on most hosts."""
     real = [
@@ -146,9 +160,10 @@ class BindJudge:
         return self._socket(real)
 
     def _match(self, path: str, *, read_only: bool) -> str | None:
-        if path == "/":
-            return "is the whole host"
-        for entry in self._all or ():
+        if path == "/" or path in _HOME_ROOTS:
+            return "is the whole host" if path == "/" else "holds everybody's home folder"
+        home = _somebodys_home(path)
+        for entry in (*(self._all or ()), *(_credentials(home) if home else ())):
             if entry.if_written and read_only:
                 continue
             what = f"{entry.label}, which a sandbox may not {'write' if entry.if_written else 'see'}"

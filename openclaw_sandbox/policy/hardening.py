@@ -11,19 +11,18 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from openclaw_sandbox.config.origin import Origin, OriginKind
 from openclaw_sandbox.policy import binds as bind_rules
 from openclaw_sandbox.policy import limits
 from openclaw_sandbox.policy.environment import looks_secret, sanitize
 from openclaw_sandbox.policy.javascript import trim
-from openclaw_sandbox.policy.model import Hardening, Seccomp, SeccompKind
+from openclaw_sandbox.policy.model import Candidate, Hardening, Resolved, Seccomp, SeccompKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from openclaw_sandbox.config.origin import Origin
     from openclaw_sandbox.policy.findings import Findings
-    from openclaw_sandbox.policy.model import Resolved
 
 CAPABILITIES = frozenset(
     {
@@ -69,7 +68,6 @@ class Inputs:
     config_dir: Path
     judge: bind_rules.BindJudge
     notes: Findings
-    image: str | None = None
     timeout_s: float | None = None
 
     def origin(self, key: str) -> Origin | None:
@@ -246,7 +244,7 @@ def _extra_hosts(inputs: Inputs) -> tuple[str, ...]:
 
 
 def _image(inputs: Inputs) -> str:
-    image = inputs.image if inputs.image is not None else inputs.text("image")
+    image = inputs.text("image")
     if not _IMAGE.fullmatch(image):
         hint = "Remove docker.image to use openclaw-sandbox:bookworm-slim."
         message = f'docker.image: "{image}" is no image name.'
@@ -319,3 +317,31 @@ def _setup_command(value: Any) -> str | None:
     """One shell text; a list (2026.9.6) is joined by newlines. Blank is none."""
     text = "\n".join(value) if isinstance(value, list) else value
     return text if isinstance(text, str) and trim(text) else None
+
+
+BUILT_IN_HARDENING = Origin(kind=OriginKind.BUILT_IN, key="built-in hardening")
+
+
+def built_in_values(hardening: Hardening, values: Mapping[str, Resolved[Any]]) -> dict[str, Resolved[Any]]:
+    """What we add where the config is silent or blank, as values with an origin of their own."""
+    added: dict[str, Any] = {
+        "docker.memory": hardening.memory_bytes,
+        "docker.memorySwap": hardening.memory_swap_bytes,
+        "docker.pidsLimit": hardening.pids_limit,
+        "docker.seccompProfile": hardening.seccomp.kind.value,
+        "docker.noNewPrivileges": True,
+        "docker.shmSize": hardening.shm_bytes,
+    }
+    added |= {f"docker.ulimits.{u.name}": f"{u.soft}:{u.hard}" for u in hardening.ulimits}
+    return {
+        key: _added(key, value, values.get(key)) for key, value in added.items() if _silent(values.get(key))
+    }
+
+
+def _silent(said: Resolved[Any] | None) -> bool:
+    return said is None or said.value == {} or (isinstance(said.value, str) and not trim(said.value))
+
+
+def _added(key: str, value: Any, said: Resolved[Any] | None) -> Resolved[Any]:
+    blank = () if said is None else (Candidate(origin=said.origin, value=said.value, why_lost="it is blank"),)
+    return Resolved(key=key, value=value, origin=BUILT_IN_HARDENING, overridden=blank)

@@ -13,9 +13,9 @@ from openclaw_sandbox.policy import agents as agent_rules
 from openclaw_sandbox.policy import binds, naming, sessions
 from openclaw_sandbox.policy.elevated import channel_of, resolve_elevated
 from openclaw_sandbox.policy.findings import Findings, by_severity, refuse
-from openclaw_sandbox.policy.hardening import Inputs, harden
+from openclaw_sandbox.policy.hardening import Inputs, built_in_values, harden
 from openclaw_sandbox.policy.javascript import trim
-from openclaw_sandbox.policy.layers import COMBINE, NEWER, Layer, Outcome, fold, replace
+from openclaw_sandbox.policy.layers import COMBINE, NEWER, Layer, Outcome, fold, replace, smallest
 from openclaw_sandbox.policy.model import (
     Candidate,
     EffectivePolicy,
@@ -25,10 +25,12 @@ from openclaw_sandbox.policy.model import (
     Resolved,
     Scope,
     ToolPolicy,
+    ToolStage,
     Workspace,
     WorkspaceAccess,
 )
 from openclaw_sandbox.policy.review import review
+from openclaw_sandbox.policy.toolcall import exec_host, tool_stages
 from openclaw_sandbox.policy.tools import ListChoice, ToolsConfig, sandbox_tools
 
 if TYPE_CHECKING:
@@ -78,13 +80,12 @@ _DEFAULTS_PATH: KeyPath = ("agents", "defaults", "sandbox")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overrides:
-    """What flags say. `image` replaces the configured one, `timeout_s` limits one command.
+    """What flags say: `timeout_s` limits one command, `channel` is the chat an elevated call comes from.
 
     A command's own user, folder and variables are no part of the policy: they go to the exec, never to the
     container, which other commands share.
     """
 
-    image: str | None = None
     timeout_s: float | None = None
     channel: str | None = None
 
@@ -333,7 +334,6 @@ def _harden(
             config_dir=paths.config_file.parent,
             judge=binds.BindJudge(sensitive, question.host),
             notes=notes,
-            image=question.overrides.image,
             timeout_s=question.overrides.timeout_s,
         )
     )
@@ -381,15 +381,38 @@ def _is_sandboxed(question: Question) -> bool:
     return sessions.is_sandboxed(_mode_of(question, question.session.status_agent_id), question.session)
 
 
+def _flag_values(overrides: Overrides) -> dict[str, Resolved[Any]]:
+    if overrides.timeout_s is None:
+        return {}
+    said = Candidate(origin=Origin(kind=OriginKind.FLAG, key="--timeout"), value=overrides.timeout_s)
+    resolved = smallest("timeout", [said])
+    return {} if resolved is None else {"timeout": resolved}
+
+
+def _sandbox_stage(tools: ToolPolicy, allow: ListChoice) -> ToolStage:
+    key = allow.key.removesuffix(".allow")
+    return ToolStage(key=key, allow=tools.allow, deny=tools.deny, origin=allow.origin)
+
+
 def _decide(question: Question) -> EffectivePolicy:
     scope, layers = _sandbox_layers(question, question.agent)
     outcomes = fold(layers)
     document = _document(scope.value, outcomes)
-    tools, *choices = sandbox_tools(tools_config(question.config, question.agent))
+    config = tools_config(question.config, question.agent)
+    tools, *choices = sandbox_tools(config)
     document["tools"] = {"allow": list(tools.allow), "deny": list(tools.deny)}
     values = _values(scope, outcomes, layers) | _tool_values(tools, *choices)
     notes = Findings()
-    policy = _assemble(question, document, tools, _harden(question, document, values, notes), values)
+    hardening = _harden(question, document, values, notes)
+    values |= built_in_values(hardening, values) | _flag_values(question.overrides)
+    policy = _assemble(question, document, tools, hardening, values)
+    stages = tool_stages(
+        config,
+        session_key=policy.session_key,
+        sandboxed=policy.sandboxed_by_openclaw,
+        sandbox=_sandbox_stage(tools, choices[0]),
+    )
+    policy = replace_fields(policy, tool_stages=stages, exec_host=exec_host(config))
     review(policy, question.config, question.agents, notes)
     return replace_fields(policy, findings=by_severity(notes.found))
 

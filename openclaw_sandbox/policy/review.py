@@ -93,21 +93,16 @@ def _elevated(case: _Case) -> None:
 
 
 def _exec_host(case: _Case) -> None:
-    for path in ((*case.agent.path, "tools", "exec", "host"), ("tools", "exec", "host")):
-        host, origin = case.setting(*path)
-        if host is None:
-            continue
-        if host in ("gateway", "node") and case.policy.sandboxed_by_openclaw:
-            message = f'exec leaves the sandbox: tools.exec.host is "{host}".'
-            hint = 'Set tools.exec.host to "sandbox".'
-            case.notes.warn("exec.host", message, hint=hint, origin=origin)
-        elif host == "sandbox" and not case.policy.sandboxed_by_openclaw:
-            message = (
-                'tools.exec.host is "sandbox", but this session has none: OpenClaw runs exec on the host.'
-            )
-            hint = 'Set the mode to "all", or tools.exec.host to "gateway" to get approvals.'
-            case.notes.warn("exec.no-sandbox", message, hint=hint, origin=origin)
-        return
+    """`tools.exec.host` says one thing and the mode another: the operator learns what really happens."""
+    chosen, sandboxed = case.policy.exec_host, case.policy.sandboxed_by_openclaw
+    if chosen.setting in ("gateway", "node") and sandboxed:
+        message = f'exec leaves the sandbox: tools.exec.host is "{chosen.setting}".'
+        hint = 'Set tools.exec.host to "sandbox".'
+        case.notes.warn("exec.host", message, hint=hint, origin=chosen.origin)
+    elif chosen.setting == "sandbox" and chosen.origin is not None and not sandboxed:
+        message = 'tools.exec.host is "sandbox", but this session has none: OpenClaw runs exec on the host.'
+        hint = 'Set the mode to "all", or tools.exec.host to "gateway" to get approvals.'
+        case.notes.warn("exec.no-sandbox", message, hint=hint, origin=chosen.origin)
 
 
 def _shared_scope(case: _Case) -> None:

@@ -65,7 +65,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             terminalreporter.line(name)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def octest_name() -> Callable[[str], str]:
     """Gives a name for something on the engine that no other test and no other run has."""
 

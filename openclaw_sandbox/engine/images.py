@@ -72,8 +72,8 @@ class ImageStore(Protocol):
         """
         ...
 
-    def import_rootfs(self, tar: Path) -> str:
-        """Make an image of one root file system; its id. It carries no tag and no settings."""
+    def import_rootfs(self, tar: Path, labels: Mapping[str, str]) -> str:
+        """Make an image of one root file system; its id. It has no tag, and no settings but the labels."""
         ...
 
     def build(self, request: BuildRequest, listener: Callable[[BuildStep | str], None]) -> str:

@@ -23,7 +23,7 @@ from openclaw_sandbox.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from openclaw_sandbox.engine.base import ImageInfo
@@ -89,12 +89,13 @@ class DockerImages:
             raise RegistryError(f"The engine fetched {name}@{digest} and does not have it.")
         return image.id
 
-    def import_rootfs(self, tar: Path) -> str:
+    def import_rootfs(self, tar: Path, labels: Mapping[str, str]) -> str:
         """See ImageStore.import_rootfs."""
         import json
 
         with self._failures("import the base image"), tar.open("rb") as stream:
-            answer = str(self._api(_SILENCE_S).import_image(stream, stream_src=True))
+            changes = [f"LABEL {json.dumps(key)}={json.dumps(value)}" for key, value in labels.items()]
+            answer = str(self._api(_SILENCE_S).import_image(stream, stream_src=True, changes=changes))
         last = json.loads(answer.splitlines()[-1])
         if "status" not in last:
             raise _build_error("import the base image", str(last.get("error", answer)))

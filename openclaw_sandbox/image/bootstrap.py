@@ -1,0 +1,172 @@
+"""A base image made from the distribution's packages: the command lines (pure), and their run."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from openclaw_sandbox.errors import VerbFailedError
+from openclaw_sandbox.image.aptfiles import flat_name, lasting_sources
+from openclaw_sandbox.image.process import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from openclaw_sandbox.image.aptfiles import AptFiles
+    from openclaw_sandbox.image.process import Finished
+    from openclaw_sandbox.image.progress import Reporter
+
+_TIMEOUT_S = 1800.0
+#: What no command in a sandbox reads. Left out while unpacking, which is faster than removing it.
+_EXCLUDED = ("man", "info", "doc", "locale", "lintian")
+#: Both tools copy these from the host.
+_HOST_FILES = ("etc/resolv.conf", "etc/hostname")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bootstrap:
+    """One base image to be: what, and from where."""
+
+    suite: str
+    architecture: str
+    apt: AptFiles
+
+
+def bootstrap_tool() -> str | None:
+    """The tool of this machine, the faster one first; None if there is none."""
+    return next((tool for tool in ("mmdebstrap", "debootstrap") if shutil.which(tool)), None)
+
+
+def mmdebstrap_argv(wanted: Bootstrap, folder: str) -> list[str]:
+    """The command that writes `folder`/rootfs.tar. Pure.
+
+    `apt` is essential packages plus apt: the smallest set on which the recipe can build.
+    """
+    apt = [f'--aptopt={key} "{value}"' for key, value in wanted.apt.settings_at(f"{folder}/apt")]
+    dpkg = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _EXCLUDED]
+    # aptopt is a file of the image; its proxy and its CA are the host's, and nobody else's business.
+    forget = " ".join(f'"$1/{name}"' for name in ("etc/apt/apt.conf.d/99mmdebstrap", *_HOST_FILES))
+    return [
+        "mmdebstrap",
+        "--variant=apt",
+        "--format=tar",
+        f"--architectures={wanted.architecture}",
+        *([f"--keyring={folder}/apt/trusted.d"] if wanted.apt.trusted else []),
+        *apt,
+        *dpkg,
+        "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+        f'--customize-hook=rm -rf {forget} "$1"/etc/apt/sources.list "$1"/etc/apt/sources.list.d/*',
+        f"--customize-hook=upload {shlex.quote(folder)}/lasting.sources /etc/apt/sources.list.d/host.sources",
+        wanted.suite,
+        f"{folder}/rootfs.tar",
+        f"{folder}/apt/sources.d/host.sources",
+    ]
+
+
+def debootstrap_argv(wanted: Bootstrap, folder: str) -> list[str]:
+    """The same with debootstrap, which takes one mirror and needs root. Pure.
+
+    It mounts /proc in the new root: a mount namespace of its own makes sure that no mount is left.
+    """
+    source = next(source for source in wanted.apt.sources if wanted.suite in source.suites)
+    keyring = next((f"{folder}/apt/keyrings/{flat_name(path)}" for path in source.keyrings), "")
+    make = [
+        "debootstrap",
+        "--variant=minbase",
+        f"--arch={wanted.architecture}",
+        f"--components={','.join(source.components)}",
+        *([f"--keyring={keyring}"] if keyring else []),
+        wanted.suite,
+        f"{folder}/root",
+        source.uris[0],
+    ]
+    script = "\n".join(
+        [
+            "set -e",
+            shlex.join(make),
+            f"cd {shlex.quote(folder)}/root",
+            f"rm -rf {' '.join(_HOST_FILES)} etc/apt/sources.list",
+            "rm -rf var/cache/apt/archives/*.deb var/lib/apt/lists/*",
+            "cp ../lasting.sources etc/apt/sources.list.d/host.sources",
+            "tar --numeric-owner --one-file-system -cf ../rootfs.tar .",
+        ]
+    )
+    return ["unshare", "--mount", "sh", "-c", script]
+
+
+@contextlib.contextmanager
+def bootstrapped(wanted: Bootstrap, *, env: Mapping[str, str], report: Reporter) -> Iterator[Path]:
+    """The root file system as a tar, for as long as the context lasts. Nothing is left of it afterwards.
+
+    Raises:
+        VerbFailedError: no tool, no permission, no mirror, no space; the error holds the tool's last lines.
+    """
+    tool = bootstrap_tool()
+    if tool is None:
+        raise VerbFailedError(
+            "Neither mmdebstrap nor debootstrap is installed.", hint="sudo apt-get install mmdebstrap"
+        )
+    with _workspace() as folder:
+        _write(folder, wanted)
+        argv = (mmdebstrap_argv if tool == "mmdebstrap" else debootstrap_argv)(wanted, str(folder))
+        report.step(f"{tool}: {wanted.suite} for {wanted.architecture}, from this machine's mirrors")
+        environment = {**env, "TMPDIR": str(folder), "WGETRC": str(folder / "wgetrc"), "LC_ALL": "C.UTF-8"}
+        finished = run(argv, on_line=report.output, timeout_s=_TIMEOUT_S, env=environment)
+        tar = folder / "rootfs.tar"
+        if finished.status != 0 or not tar.is_file():
+            raise _failure(tool, finished)
+        yield tar
+
+
+@contextlib.contextmanager
+def _workspace() -> Iterator[Path]:
+    try:
+        made = tempfile.mkdtemp(prefix="openclaw-sandbox-")
+    except OSError as error:
+        raise VerbFailedError(f"No temporary folder can be made: {error.strerror}.") from None
+    folder = Path(made)
+    try:
+        folder.chmod(0o755)  # apt reads as its own user, and mmdebstrap without root as another one
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write(folder: Path, wanted: Bootstrap) -> None:
+    files: dict[str, bytes] = {
+        f"apt/{name}": content for name, content in wanted.apt.files(f"{folder}/apt").items()
+    }
+    files["lasting.sources"] = lasting_sources(wanted.apt.sources).encode()
+    files["wgetrc"] = f"ca_certificate = {folder}/apt/ca.crt\n".encode() if wanted.apt.ca else b""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        path.chmod(0o600 if name == "apt/auth.conf" else 0o644)
+
+
+def _failure(tool: str, finished: Finished) -> VerbFailedError:
+    lines: Sequence[str] = [line for line in finished.tail if not line.startswith("I: ")] or finished.tail
+    said = "\n".join(lines)
+    if finished.timed_out:
+        return VerbFailedError(f"{tool} did not finish within {_TIMEOUT_S / 60:.0f} minutes.", details=lines)
+    if "No space left on device" in said:
+        return VerbFailedError(
+            f"The disk is full: {tool} could not make the base image.",
+            hint=f"Free space in {tempfile.gettempdir()}, or set TMPDIR to a folder with 1 GB free.",
+            details=lines[-5:],
+        )
+    if any(
+        word in said for word in ("newuidmap", "subuid", "must be root", "unshare", "can only be run as root")
+    ):
+        return VerbFailedError(
+            f"{tool} may not make a root file system as this user.",
+            hint="Run setup with sudo, or allow user namespaces: sudo apt-get install uidmap",
+            details=lines[-5:],
+        )
+    return VerbFailedError(f"{tool} failed with status {finished.status}.", details=lines[-10:])

@@ -1,0 +1,131 @@
+"""One image built from its recipe: labelled, then named; what the build left behind is removed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from openclaw_sandbox import __version__
+from openclaw_sandbox.engine.images import BuildRequest, BuildStep
+from openclaw_sandbox.image.context import build_context
+from openclaw_sandbox.image.host import proxy_settings
+from openclaw_sandbox.image.recipes import BUILD_ROLE, IMAGE_ROLE
+from openclaw_sandbox.spec import labels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from openclaw_sandbox.engine.base import ImageInfo
+    from openclaw_sandbox.engine.images import ImageStore
+    from openclaw_sandbox.image.aptfiles import AptFiles
+    from openclaw_sandbox.image.base import Base
+    from openclaw_sandbox.image.progress import Reporter
+    from openclaw_sandbox.image.recipes import Recipe
+
+#: A build that is this old has been given up, whoever started it.
+_STALE = timedelta(hours=2)
+#: How long the engine may take to end a build that was interrupted.
+_SETTLE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """What goes into one image."""
+
+    recipe: Recipe
+    base: Base
+    apt: AptFiles
+    env: Mapping[str, str]
+    build_id: str
+
+
+def build_image(images: ImageStore, build: Build, report: Reporter) -> str:
+    """Build, then move the name; its id. Until that moment the old image keeps the name.
+
+    Raises:
+        VerbFailedError: a step failed. The old image is as it was, and nothing new is left.
+    """
+    done = False
+    try:
+        image_id = images.build(_request(build), _Told(report))
+        old = images.find(build.recipe.reference)
+        images.tag(image_id, build.recipe.reference)
+        done = True
+    finally:
+        sweep(images, build.build_id, patient=not done)
+    if old is not None and old.id != image_id and old.labels.get(labels.ROLE) == IMAGE_ROLE:
+        in_use = images.remove(old.id)
+        if in_use:
+            report.note("Existing containers keep the old image until they are recreated.")
+    return image_id
+
+
+def _request(build: Build) -> BuildRequest:
+    return BuildRequest(
+        dockerfile=build.recipe.dockerfile,
+        context=build_context(build.recipe, build.apt),
+        # Docker knows the names of proxy variables, and keeps their values out of the image's history.
+        arguments={"BASE": build.base.image_id, "BUILD_ID": build.build_id, **proxy_settings(build.env)},
+        labels={
+            labels.ROLE: IMAGE_ROLE,
+            labels.VERSION: __version__,
+            labels.RECIPE: build.recipe.digest,
+            labels.BASE_DIGEST: build.base.image_id,
+            labels.BASE_SOURCE: build.base.source,
+            labels.SUITE: build.base.suite,
+            labels.BUILT_AT: datetime.now(UTC).isoformat(timespec="seconds"),
+        },
+    )
+
+
+def stage_labels(build_id: str) -> dict[str, str]:
+    """The labels of what a build makes on its way; `sweep` removes what carries them."""
+    return {labels.ROLE: BUILD_ROLE, labels.BUILD: build_id}
+
+
+class _Told:
+    """Passes a build's steps on; those that only set a word of the image's settings are not worth a line."""
+
+    _SHOWN = ("FROM", "COPY", "RUN")
+
+    def __init__(self, report: Reporter) -> None:
+        self._report = report
+
+    def __call__(self, event: BuildStep | str) -> None:
+        if isinstance(event, str):
+            self._report.output(event)
+        elif event.instruction.startswith(self._SHOWN):
+            self._report.step(event.instruction, number=event.number, of=event.of)
+
+
+def sweep(images: ImageStore, build_id: str, *, patient: bool = False) -> None:
+    """Remove what builds leave: the stages of this one, and of those that somebody killed long ago.
+
+    `patient`: the build was broken off, and the engine may need a moment to let go of its last container.
+    """
+    deadline = time.monotonic() + (_SETTLE_S if patient else 0)
+    left = _remove_all(images, stages(images.labelled(f"{labels.ROLE}={BUILD_ROLE}"), build_id))
+    while any("container" in reason for reason in left.values()) and time.monotonic() < deadline:
+        time.sleep(0.5)
+        left = _remove_all(images, left)
+
+
+def _remove_all(images: ImageStore, ids: Iterable[str]) -> dict[str, str]:
+    """Remove in rounds, because a child must go before its parent; what is left, with the reasons."""
+    pending = list(ids)
+    while True:
+        left = {image_id: reason for image_id in pending if (reason := images.remove(image_id))}
+        if not left or len(left) == len(pending):
+            return left
+        pending = list(left)
+
+
+def stages(found: Iterable[ImageInfo], build_id: str) -> list[str]:
+    """Which stage images may be removed, newest first. Pure but for the clock."""
+    horizon = (datetime.now(UTC) - _STALE).isoformat()
+    mine = [
+        image for image in found if image.labels.get(labels.BUILD) == build_id or image.created_at < horizon
+    ]
+    return [image.id for image in sorted(mine, key=lambda image: image.created_at, reverse=True)]

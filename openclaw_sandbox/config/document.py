@@ -6,8 +6,7 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from openclaw_sandbox.config.problems import invalid_config
-from openclaw_sandbox.config.scan import MAX_DEPTH, Scan, ScanError, line_starts, locate, scan
+from openclaw_sandbox.config.problems import invalid_config, printable
 from openclaw_sandbox.config.secret_text import mask_line
 from openclaw_sandbox.errors import Issue
 
@@ -15,16 +14,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from openclaw_sandbox.config.origin import KeyPath, Location
+    from openclaw_sandbox.config.scan import Lines, Scan
+
+#: Containers within containers. Real configs stay under twenty; a bound keeps every walk over a config safe.
+MAX_DEPTH = 100
 
 #: Integers beyond this are not exact in JavaScript, where every number is a double.
 _MAX_SAFE_INTEGER = (1 << 53) - 1
 _EXCERPT_WIDTH = 100
+#: How far around the column a line is searched for secrets; a minified config is one endless line.
+_LOOKED_AT = 1000
 _NEAR = re.compile(r"near (\d+)")
-#: Strings and comments are stepped over; what remains are the colons, one for each key that was written, and
-#: a separator in a number, which the fast parser takes although JSON5 does not know it.
+#: The fast parser takes `1_000`, which is no JSON5: texts that may hold it are looked at again.
+_DIGIT_SEPARATOR = re.compile(r"[0-9]_+[0-9]")
+#: Strings and comments are stepped over; what remains are the colons, one for each key that was written.
 _KEYS_WRITTEN = re.compile(
-    r'"(?:[^"\\]++|\\.)*+"|\'(?:[^\'\\]++|\\.)*+\'|//[^\n\r\u2028\u2029]*+|/\*.*?\*/|(:)|([0-9]_+[0-9])',
-    re.DOTALL,
+    r'"(?:[^"\\]++|\\.)*+"|\'(?:[^\'\\]++|\\.)*+\'|//[^\n\r\u2028\u2029]*+|/\*.*?\*/|(:)', re.DOTALL
 )
 
 
@@ -41,108 +46,112 @@ class Document:
         self.text = text
         self.data = self._parse()
 
+    # The scanner is imported where it is used: a run that shows no line number does without it.
+
     @cached_property
     def _positions(self) -> Scan:
+        from openclaw_sandbox.config.scan import scan
+
         return scan(self.text)
 
     @cached_property
-    def _line_starts(self) -> list[int]:
-        return line_starts(self.text)
+    def _lines(self) -> Lines:
+        from openclaw_sandbox.config.scan import Lines
+
+        return Lines(self.text)
 
     def _parse(self) -> Any:
         from pyjson5 import Json5DecoderException, decode
 
         try:
-            return _as_doubles(decode(self.text, MAX_DEPTH))
+            data = _as_doubles(decode(self.text, MAX_DEPTH))
         except Json5DecoderException as error:
-            offset, message = self._what_is_wrong(str(error.args[0]))
-        except RecursionError:
-            offset, message = 0, f"the file is nested deeper than {MAX_DEPTH} levels"
-        raise invalid_config(self.path, [self.issue(offset, message)])
+            offset, message = self._what_is_wrong() or _unexplained(str(error.args[0]), self.text)
+            raise self._refused(offset, message) from None
+        wrong = self._what_is_wrong() if _DIGIT_SEPARATOR.search(self.text) else None
+        if wrong:
+            raise self._refused(*wrong)
+        return data
 
-    def _what_is_wrong(self, parser_says: str) -> tuple[int, str]:
-        """Our scanner explains what the parser refused; what it takes itself is a number or an escape."""
+    def _what_is_wrong(self) -> tuple[int, str] | None:
+        """Where and why our own scanner refuses the text; None if it does not."""
+        from openclaw_sandbox.config.scan import ScanError
+
         try:
-            scan(self.text)
+            _ = self._positions
         except ScanError as error:
             return error.offset, str(error)
-        near = _NEAR.search(parser_says)
-        offset = min(int(near.group(1)) - 1, len(self.text)) if near else 0
-        return max(offset, 0), "this number or escape is not one that JSON5 allows, or it is too large"
+        return None
+
+    def _refused(self, offset: int, message: str) -> Exception:
+        return invalid_config(self.path, [self.issue(offset, message)])
 
     def duplicates(self) -> list[tuple[KeyPath, Location]]:
         """Keys that are given twice in one object (the last one counts), with the place of the repetition."""
         written = sum(1 for match in _KEYS_WRITTEN.finditer(self.text) if match.group(1))
         if written == _count_keys(self.data):
             return []
-        return [(path, locate(self._line_starts, at)) for path, at in self._positions.duplicates]
+        return [(path, self._lines.locate(offset)) for path, offset in self._positions.duplicates]
 
     def value_location(self, path: KeyPath) -> Location | None:
         """Where the value at `path` begins."""
         offset = self._positions.values.get(path)
-        return None if offset is None else locate(self._line_starts, offset)
-
-    def key_location(self, path: KeyPath) -> Location | None:
-        """Where the last key of `path` stands; for an element of a list, the element."""
-        offset = self._positions.keys.get(path, self._positions.values.get(path))
-        return None if offset is None else locate(self._line_starts, offset)
+        return None if offset is None else self._lines.locate(offset)
 
     def issue(self, offset: int, message: str, *, path: str = "") -> Issue:
         """An issue about what stands at `offset`."""
-        place = locate(self._line_starts, offset)
+        place = self._lines.locate(offset)
         return Issue(
             path=path,
             message=message,
             file=str(self.path),
             line=place.line,
             column=place.column,
-            excerpt=self.excerpt(place),
+            excerpt=_excerpt(self._lines.line(place.line), place.column - 1),
         )
 
     def issue_at(self, path: KeyPath, message: str, *, shown_as: str, at_key: bool = False) -> Issue:
         """An issue about the value (or the key) at `path`; or about its nearest parent that is written."""
+        positions = self._positions
         for length in range(len(path), -1, -1):
             part = path[:length]
-            offset = self._positions.keys.get(part) if at_key else None
-            offset = self._positions.values.get(part) if offset is None else offset
+            offset = positions.keys.get(part) if at_key else None
+            offset = positions.values.get(part) if offset is None else offset
             if offset is not None:
                 return self.issue(offset, message, path=shown_as)
         return Issue(path=shown_as, message=message, file=str(self.path))
 
-    def excerpt(self, place: Location) -> str:
-        """The line at `place`, fit to be shown: secrets masked, control characters escaped, cut."""
-        start = self._line_starts[place.line - 1]
-        end = self._line_starts[place.line] if place.line < len(self._line_starts) else len(self.text)
-        line = mask_line(self.text[start:end].rstrip("\r\n"))
-        shown = "".join(char if char.isprintable() else _escaped(char) for char in line.expandtabs(1))
-        return _cut(shown, place.column - 1)
+
+def _unexplained(parser_says: str, text: str) -> tuple[int, str]:
+    """What only the fast parser refuses: a number out of range, half of a surrogate pair."""
+    near = _NEAR.search(parser_says)
+    offset = min(int(near.group(1)) - 1, len(text)) if near else 0
+    return max(offset, 0), "JSON5 does not allow this number or escape, or it is too large"
 
 
-def _escaped(char: str) -> str:
-    return f"\\x{ord(char):02x}" if ord(char) < 256 else f"\\u{ord(char):04x}"
-
-
-def _cut(line: str, column: int) -> str:
-    if len(line) <= _EXCERPT_WIDTH:
-        return line.strip()
-    start = max(0, min(column - _EXCERPT_WIDTH // 3, len(line) - _EXCERPT_WIDTH))
+def _excerpt(line: str, column: int) -> str:
+    """The part of a line around `column` (from 0): secrets masked, control characters escaped."""
+    near = max(0, column - _LOOKED_AT), column + _LOOKED_AT
+    shown = printable(mask_line(line[near[0] : near[1]]))
+    if len(shown) <= _EXCERPT_WIDTH:
+        return shown.strip()
+    start = max(0, min(column - near[0] - _EXCERPT_WIDTH // 3, len(shown) - _EXCERPT_WIDTH))
     end = start + _EXCERPT_WIDTH
-    return ("..." if start else "") + line[start:end].strip() + ("..." if end < len(line) else "")
+    cut_before, cut_after = near[0] + start > 0, end < len(shown) or near[1] < len(line)
+    return ("..." if cut_before else "") + shown[start:end].strip() + ("..." if cut_after else "")
 
 
 def _as_doubles(value: Any) -> Any:
     """Numbers as JavaScript sees them: `1.0` is the integer 1, what no double holds exactly is rounded."""
     if isinstance(value, dict):
         for key, item in value.items():
-            if type(item) not in (str, bool):
+            if type(item) is not str:
                 value[key] = _as_doubles(item)
-        return value
-    if isinstance(value, list):
+    elif isinstance(value, list):
         value[:] = [_as_doubles(item) for item in value]
-        return value
-    if isinstance(value, float) and value.is_integer() and abs(value) <= _MAX_SAFE_INTEGER:
+    elif isinstance(value, float) and value.is_integer() and abs(value) <= _MAX_SAFE_INTEGER:
         return int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > _MAX_SAFE_INTEGER:
+    elif type(value) is int and abs(value) > _MAX_SAFE_INTEGER:
         return _rounded(value)
     return value
 

@@ -3,44 +3,53 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openclaw_sandbox.config.document import Document
+from openclaw_sandbox.config.document import MAX_DEPTH, Document
 from openclaw_sandbox.config.origin import dotted
+from openclaw_sandbox.config.problems import kind_of
 from openclaw_sandbox.config.text_file import MAX_INCLUDE_BYTES, read_text
 from openclaw_sandbox.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
 
     from openclaw_sandbox.config.origin import KeyPath
     from openclaw_sandbox.errors import Issue
 
 INCLUDE_KEY = "$include"
 MAX_INCLUDE_DEPTH = 10
-#: All included text together. Arrays concatenate, so a file that includes the next one twice doubles at each
-#: level.
+#: Bounds for all includes of a config together: arrays concatenate, so files that include others twice could
+#: grow without end although each of them is small.
 MAX_INCLUDED_CHARS = 16 << 20
+MAX_INCLUDED_FILES = 1000
 MAX_PATH_CHARS = 4096
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where a merged value really stands: a file, and the key path inside that file."""
 
     document: Document
     path: KeyPath
 
-    def child(self, key: str | int) -> Place:
-        """The place of one key or element of this value."""
-        return Place(document=self.document, path=(*self.path, key))
+    def child(self, *keys: str | int) -> Place:
+        """The place of something inside this value."""
+        return Place(self.document, (*self.path, *keys))
 
 
-#: Key path of the merged document -> its place. Whatever is not named stands under its nearest named
-#: ancestor.
-Marks = dict["KeyPath", Place]
+@dataclass(slots=True)
+class Mark:
+    """The place of a value, and the marks of those parts of it that came from elsewhere."""
+
+    place: Place
+    parts: dict[str | int, Mark] = field(default_factory=dict)
+
+    def part(self, key: str | int) -> Mark:
+        """The mark of one key or element."""
+        return self.parts.get(key) or Mark(self.place.child(key))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,17 +57,19 @@ class Merged:
     """A document with its includes resolved. `issues` are the includes that could not be."""
 
     data: Any
-    marks: Mapping[KeyPath, Place]
+    mark: Mark
     documents: tuple[Document, ...]
-    issues: tuple[Issue, ...]
+    issues: tuple[Issue, ...] = ()
 
     def place(self, path: KeyPath) -> Place:
-        """The file and the key path in it at which the merged `path` stands."""
-        for length in range(len(path), -1, -1):
-            mark = self.marks.get(path[:length])
-            if mark is not None:
-                return Place(document=mark.document, path=(*mark.path, *path[length:]))
-        raise LookupError("the root of a merged document is always marked")
+        """The file, and the key path in it, at which the merged `path` stands."""
+        mark = self.mark
+        for depth, key in enumerate(path):
+            inner = mark.parts.get(key)
+            if inner is None:
+                return mark.place.child(*path[depth:])
+            mark = inner
+        return mark.place
 
 
 def resolve_includes(document: Document) -> Merged:
@@ -67,28 +78,50 @@ def resolve_includes(document: Document) -> Merged:
     Included files must lie in the folder of the top-level file or below it, by name and after symbolic links.
     Objects merge, arrays concatenate, otherwise the later value wins; keys beside `$include` win over it.
     """
+    top = Place(document, ())
     if INCLUDE_KEY not in document.text and "\\" not in document.text:
-        return Merged(data=document.data, marks=_root(document), documents=(document,), issues=())
+        return Merged(data=document.data, mark=Mark(top), documents=(document,))
     resolver = _Resolver(root=document.path.parent, documents=[document])
-    node = resolver.resolve(document.data, Place(document=document, path=()), (document.path,))
+    node = resolver.resolve(document.data, top, _Way((document.path,), 0))
     return Merged(
         data=node.value,
-        marks={**_root(document), **node.marks},
+        mark=node.mark or Mark(top),
         documents=tuple(resolver.documents),
         issues=tuple(resolver.issues),
     )
 
 
-def _root(document: Document) -> Marks:
-    return {(): Place(document=document, path=())}
+@dataclass(slots=True)
+class _Node:
+    """A resolved value. Without a mark it stands in its parent's file, at its own key."""
+
+    value: Any
+    mark: Mark | None = None
+
+    def at(self, place: Place) -> _Marked:
+        """The same value, for use elsewhere than in its parent."""
+        return _Marked(self.value, self.mark or Mark(place))
 
 
 @dataclass(slots=True)
-class _Node:
-    """A resolved value; `marks` are relative to it and empty where it stands in its parent's file."""
+class _Marked(_Node):
+    """A value that knows its own place."""
 
-    value: Any
-    marks: Marks = field(default_factory=dict)
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a value was reached: the files on the way to it, and its depth in the merged document."""
+
+    files: tuple[Path, ...]
+    depth: int
+
+    def deeper(self) -> _Way:
+        return _Way(self.files, self.depth + 1)
+
+    def into(self, file: Path) -> _Way:
+        return _Way((*self.files, file), self.depth)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,71 +131,77 @@ class _Resolver:
     issues: list[Issue] = field(default_factory=list)
     included_chars: int = 0
 
-    def resolve(self, value: Any, place: Place, chain: tuple[Path, ...]) -> _Node:
+    def resolve(self, value: Any, place: Place, way: _Way) -> _Node:
+        """`value`, which stands at `place`, with the includes in it replaced."""
+        if way.depth > MAX_DEPTH:
+            self._report(place, f"the included files together are nested deeper than {MAX_DEPTH} levels")
+            return _Node(None)
         if isinstance(value, list):
-            return self._collect([], enumerate(value), place, chain)
+            return self._container([], enumerate(value), place, way)
         if not isinstance(value, dict):
             return _Node(value)
-        siblings = ((key, item) for key, item in value.items() if key != INCLUDE_KEY)
-        node = self._collect({}, siblings, place, chain)
         if INCLUDE_KEY not in value:
-            return node
-        included = self._included(value[INCLUDE_KEY], place.child(INCLUDE_KEY), chain)
-        if included is None:
-            return node
-        if len(value) > 1 and not isinstance(included.value, dict):
-            self._report(place.child(INCLUDE_KEY), "Sibling keys require included content to be an object")
-            return node
-        return _merge(included, _marked(node, place)) if len(value) > 1 else included
+            return self._container({}, value.items(), place, way)
+        return self._include(value, place, way)
 
-    def _collect(self, into: Any, items: Any, place: Place, chain: tuple[Path, ...]) -> _Node:
-        node = _Node(into)
+    def _container(self, into: Any, items: Iterable[tuple[Any, Any]], place: Place, way: _Way) -> _Node:
+        mark = Mark(place)
         for key, item in items:
-            child = (
-                self.resolve(item, place.child(key), chain) if isinstance(item, (dict, list)) else _Node(item)
-            )
+            node = _Node(item)
+            if isinstance(item, (dict, list)):
+                node = self.resolve(item, place.child(key), way.deeper())
+            if node.mark is not None:
+                mark.parts[key] = node.mark
             if isinstance(into, list):
-                into.append(child.value)
+                into.append(node.value)
             else:
-                into[key] = child.value
-            node.marks.update({(key, *path): mark for path, mark in child.marks.items()})
-        return node
+                into[key] = node.value
+        return _Node(into, mark if mark.parts else None)
 
-    def _included(self, named: Any, place: Place, chain: tuple[Path, ...]) -> _Node | None:
-        """What the value of one `$include` key stands for; None when that was reported as an issue."""
+    def _include(self, value: dict[str, Any], place: Place, way: _Way) -> _Node:
+        """An object with `$include`: the included value, under the object's other keys."""
+        siblings = [(key, item) for key, item in value.items() if key != INCLUDE_KEY]
+        over = self._container({}, siblings, place, way)
+        at = place.child(INCLUDE_KEY)
+        included = self._named(value[INCLUDE_KEY], at, way)
+        if included is None or not siblings:
+            return included or over
+        if not isinstance(included.value, dict):
+            self._report(at, "Sibling keys require included content to be an object")
+            return over
+        return _merged(included, over.at(place))
+
+    def _named(self, named: Any, place: Place, way: _Way) -> _Marked | None:
+        """What the value of `$include` stands for; None when that was reported as an issue."""
         if isinstance(named, str):
-            return self._file(named, place, chain)
+            return self._file(named, place, way)
         if not isinstance(named, list):
-            kind = type(named).__name__
-            self._report(place, f"Invalid $include value: expected string or array of strings, got {kind}")
+            message = f"Invalid $include value: expected string or array of strings, got {kind_of(named)}"
+            self._report(place, message)
             return None
-        result: _Node | None = _Node({}, {(): place})
+        result: _Marked | None = _Marked({}, Mark(place))
         for index, item in enumerate(named):
             at = place.child(index)
-            if not isinstance(item, str):
-                self._report(at, f"Invalid $include array item: expected string, got {type(item).__name__}")
-                continue
-            loaded = self._file(item, at, chain)
-            result = _merge(result, loaded) if result and loaded else None
+            if isinstance(item, str):
+                loaded = self._file(item, at, way)
+                result = _merged(result, loaded) if result and loaded else None
+            else:
+                message = f"Invalid $include array item: expected string, got {kind_of(item)}"
+                self._report(at, message)
         return result
 
-    def _file(self, name: str, place: Place, chain: tuple[Path, ...]) -> _Node | None:
-        problem, path = self._checked(name, place, chain)
+    def _file(self, name: str, place: Place, way: _Way) -> _Marked | None:
+        problem, path = self._checked(name, place, way)
+        document = None if problem else self._document(path, name, place)
         if problem:
             self._report(place, problem)
-            return None
-        try:
-            document = self._load(path, name, place)
-        except ConfigError as error:
-            self.issues.extend(error.issues)
-            return None
         if document is None:
             return None
         self.documents.append(document)
-        at = Place(document=document, path=())
-        return _marked(self.resolve(document.data, at, (*chain, path)), at)
+        top = Place(document, ())
+        return self.resolve(document.data, top, way.into(path)).at(top)
 
-    def _checked(self, name: str, place: Place, chain: tuple[Path, ...]) -> tuple[str, Path]:
+    def _checked(self, name: str, place: Place, way: _Way) -> tuple[str, Path]:
         """What forbids this include (or nothing), and the file it names."""
         if "\0" in name:
             return "Include path must not contain null bytes", self.root
@@ -171,66 +210,57 @@ class _Resolver:
         path = Path(os.path.normpath(place.document.path.parent / name))
         if not path.is_relative_to(self.root):
             return f"Include path escapes config directory: {name} (root: {self.root})", path
-        if path in chain:
-            cycle = " -> ".join(str(step) for step in (*chain[chain.index(path) :], path))
+        if path in way.files:
+            cycle = " -> ".join(str(step) for step in (*way.files[way.files.index(path) :], path))
             return f"Circular include detected: {cycle}", path
-        if len(chain) > MAX_INCLUDE_DEPTH:
+        if len(way.files) > MAX_INCLUDE_DEPTH:
             return f"Maximum include depth ({MAX_INCLUDE_DEPTH}) exceeded at: {name}", path
-        real = Path(os.path.realpath(path))
-        if not real.is_relative_to(os.path.realpath(self.root)):
+        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.root)):
             return (
                 f"Include path resolves outside config directory (symlink): {name} (root: {self.root})",
                 path,
             )
         return "", path
 
-    def _load(self, path: Path, name: str, place: Place) -> Document | None:
+    def _document(self, path: Path, name: str, place: Place) -> Document | None:
+        if len(self.documents) > MAX_INCLUDED_FILES or self.included_chars > MAX_INCLUDED_CHARS:
+            limits = f"{MAX_INCLUDED_FILES} files, {MAX_INCLUDED_CHARS >> 20} MiB"
+            self._report(place, f"the config includes too much (at most {limits} in all)")
+            return None
         try:
-            text = read_text(path, max_bytes=MAX_INCLUDE_BYTES, what="included file")
+            text = read_text(
+                Path(os.path.realpath(path)),
+                max_bytes=MAX_INCLUDE_BYTES,
+                what="included file",
+                hard_links=False,
+            )
         except ConfigError as error:
-            reason = error.issues[0].message
-            self._report(place, f"Failed to read include file: {name} ({path}): {reason}")
+            self._report(place, f"Failed to read include file: {name} ({path}): {error.issues[0].message}")
             return None
         self.included_chars += len(text)
-        if self.included_chars > MAX_INCLUDED_CHARS:
-            self._report(place, f"the included files together exceed {MAX_INCLUDED_CHARS >> 20} MiB")
+        try:
+            return Document(path, text)
+        except ConfigError as error:
+            here = place.document.issue_at(place.path, "", shown_as="").where()
+            self.issues.extend(replace(issue, hint=f"included from {here}") for issue in error.issues)
             return None
-        return Document(path, text)
 
     def _report(self, place: Place, message: str) -> None:
         self.issues.append(place.document.issue_at(place.path, message, shown_as=dotted(place.path)))
 
 
-def _marked(node: _Node, place: Place) -> _Node:
-    """`node` with its own place written down, so that it can be merged into another file's value."""
-    return node if () in node.marks else _Node(node.value, {(): place, **node.marks})
-
-
-def _merge(base: _Node, over: _Node) -> _Node:
-    """OpenClaw's deep merge of two values that know their places."""
+def _merged(base: _Marked, over: _Marked) -> _Marked:
+    """OpenClaw's deep merge. It changes `base` in place, so that merging many takes linear time."""
     if isinstance(base.value, list) and isinstance(over.value, list):
-        return _concatenate(base, over)
+        start = len(base.value)
+        base.value.extend(over.value)
+        base.mark.parts.update({start + index: over.mark.part(index) for index in range(len(over.value))})
+        return base
     if not (isinstance(base.value, dict) and isinstance(over.value, dict)):
         return over
-    merged = _Node({}, {(): over.marks[()]})
-    for key in (*base.value, *(key for key in over.value if key not in base.value)):
-        sides = [_child(side, key) for side in (base, over) if key in side.value]
-        node = _merge(*sides) if len(sides) == 2 else sides[0]
-        merged.value[key] = node.value
-        merged.marks.update({(key, *path): mark for path, mark in node.marks.items()})
-    return merged
-
-
-def _concatenate(base: _Node, over: _Node) -> _Node:
-    children = [_child(side, index) for side in (base, over) for index in range(len(side.value))]
-    merged = _Node([child.value for child in children], {(): over.marks[()]})
-    for index, child in enumerate(children):
-        merged.marks.update({(index, *path): mark for path, mark in child.marks.items()})
-    return merged
-
-
-def _child(node: _Node, key: Any) -> _Node:
-    marks = {path[1:]: mark for path, mark in node.marks.items() if path[:1] == (key,)}
-    if () not in marks:
-        marks[()] = node.marks[()].child(key)
-    return _Node(node.value[key], marks)
+    for key, item in over.value.items():
+        part = _Marked(item, over.mark.part(key))
+        if key in base.value:
+            part = _merged(_Marked(base.value[key], base.mark.part(key)), part)
+        base.value[key], base.mark.parts[key] = part.value, part.mark
+    return base

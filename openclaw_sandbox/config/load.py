@@ -17,6 +17,7 @@ from openclaw_sandbox.config.model import ConfigWarning, LoadedConfig, StatePath
 from openclaw_sandbox.config.origin import BUILT_IN, KeyPath, Origin, OriginKind, dotted
 from openclaw_sandbox.config.problems import Problem, found, invalid_config
 from openclaw_sandbox.config.rules import rule_problems
+from openclaw_sandbox.config.secret_text import MASK
 from openclaw_sandbox.config.text_file import MAX_CONFIG_BYTES, read_text
 from openclaw_sandbox.config.variables import (
     Substituted,
@@ -26,13 +27,13 @@ from openclaw_sandbox.config.variables import (
     substitute,
 )
 from openclaw_sandbox.config.warn import config_warnings
+from openclaw_sandbox.errors import ConfigError, Issue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from openclaw_sandbox.config.origin import Location
-    from openclaw_sandbox.errors import Issue
 
 __all__ = ["load_config", "state_paths"]
 
@@ -42,7 +43,7 @@ def load_config(
 ) -> LoadedConfig:
     """The config that OpenClaw would use for this environment, checked; `{}` where there is no file.
 
-    `env` is the process environment, `cwd` the folder relative paths start from, `profile` and `dev`
+    `env` is the process environment, `cwd` the folder relative paths start from, `profile` and `dev` are
     OpenClaw's root flags. Reads files only; changes nothing, not even the environment.
 
     Raises:
@@ -53,14 +54,13 @@ def load_config(
     if not is_there(paths.config_file):
         return LoadedConfig(paths=paths, exists=False, data={}, warnings=_absent(paths, env))
     merged = _read(paths.config_file)
-    substituted = substitute(merged.data, _variables(merged.data, paths, env))
+    substituted = substitute(merged.data, _variables(merged, paths, env))
     _refuse_problems(merged, substituted, paths, cwd)
     origin_of = _origins(merged)
-    data = expand_paths(_main_key_forced(substituted.data), home=paths.home, cwd=cwd)
     return LoadedConfig(
         paths=paths,
         exists=True,
-        data=data,
+        data=expand_paths(_main_key_forced(substituted.data), home=paths.home, cwd=cwd),
         origin_of=origin_of,
         warnings=tuple(config_warnings(substituted.data, merged.documents, origin_of)),
         secrets=frozenset(substituted.secrets),
@@ -68,9 +68,8 @@ def load_config(
 
 
 def _absent(paths: StatePaths, env: Mapping[str, str]) -> tuple[ConfigWarning, ...]:
-    named = next(
-        (name for name in ("OPENCLAW_CONFIG_PATH", "CLAWDBOT_CONFIG_PATH") if env.get(name, "").strip()), ""
-    )
+    names = ("OPENCLAW_CONFIG_PATH", "CLAWDBOT_CONFIG_PATH")
+    named = next((name for name in names if env.get(name, "").strip()), "")
     if not named:
         return ()
     message = f"{named} names {paths.config_file}, which does not exist: OpenClaw runs with an empty config"
@@ -87,49 +86,56 @@ def _read(path: Path) -> Merged:
     return merged
 
 
-def _variables(data: Mapping[str, Any], paths: StatePaths, env: Mapping[str, str]) -> dict[str, str]:
+def _variables(merged: Merged, paths: StatePaths, env: Mapping[str, str]) -> dict[str, str]:
+    """Every known variable; `.env` files are read only for a config that refers to one."""
+    if not any("$" in document.text or "\\" in document.text for document in merged.documents):
+        return {}
     folders = dict.fromkeys((paths.state_dir, paths.config_file.parent))
     dotenvs = [read_dotenv(folder / ".env") for folder in folders]
-    return first_not_blank(env, *dotenvs, config_env_block(data))
+    return first_not_blank(env, *dotenvs, config_env_block(merged.data))
 
 
 def _refuse_problems(merged: Merged, substituted: Substituted, paths: StatePaths, cwd: Path) -> None:
     """Raise one error for everything that is wrong, in the order of the file."""
     from openclaw_sandbox.config.validate import schema_problems
 
-    unset = {path for path, _name in substituted.missing}
-    problems = [_missing_variable(path, name, cwd) for path, name in substituted.missing]
-    problems += rule_problems(substituted.data)
-    problems += agent_dir_problems(substituted.data, paths, cwd)
-    problems += schema_problems(substituted.data)
-    issues = {
-        (problem.path, problem.at, problem.message): _issue(merged, problem)
-        for problem in problems
-        # A text that still holds its ${NAME} cannot be judged.
-        if problem.path not in unset or problem.message.startswith("missing variable")
-    }
-    if issues:
-        ordered = sorted(
-            issues.values(), key=lambda issue: (issue.file or "", issue.line or 0, issue.column or 0)
-        )
-        raise invalid_config(paths.config_file, ordered)
+    data, unset = substituted.data, {path for path, _name in substituted.missing}
+    judged = [*rule_problems(data), *agent_dir_problems(data, paths, cwd), *schema_problems(data)]
+    # A text that still holds its ${NAME} cannot be judged.
+    problems = [problem for problem in judged if problem.path not in unset]
+    problems += [_missing_variable(path, name, cwd) for path, name in substituted.missing]
+    if problems:
+        issues = (_issue(merged, problem, substituted.secrets) for problem in dict.fromkeys(problems))
+        raise invalid_config(paths.config_file, sorted(issues, key=_by_place))
+
+
+def _by_place(issue: Issue) -> tuple[str, int, int]:
+    return issue.file or "", issue.line or 0, issue.column or 0
 
 
 def _missing_variable(path: KeyPath, name: str, cwd: Path) -> Problem:
-    hint = (
-        f"set {name} in the environment or in the state folder's .env; write $${{{name}}} for the text itself"
-    )
-    if name in read_dotenv(cwd / ".env"):
-        hint = f"{cwd / '.env'} sets {name}, but is not trusted: copy the line to the state folder's .env"
-    return Problem(path=path, message=f"missing variable {name}: it is unset or empty", hint=hint)
+    hint = f"set {name} in the environment or in the state folder's .env (or write $${{{name}}} for the text)"
+    if name in _untrusted_dotenv(cwd):
+        hint = f"{cwd / '.env'} sets {name} but is not trusted: copy that line to the state folder's .env"
+    return Problem(path=path, message=f"variable {name} is unset or empty", hint=hint)
 
 
-def _issue(merged: Merged, problem: Problem) -> Issue:
+def _untrusted_dotenv(cwd: Path) -> Mapping[str, str]:
+    try:
+        return read_dotenv(cwd / ".env")
+    except ConfigError:  # it only serves a hint
+        return {}
+
+
+def _issue(merged: Merged, problem: Problem, secrets: set[str] | frozenset[str] = frozenset()) -> Issue:
     from dataclasses import replace
 
+    message = problem.message
+    for secret in secrets:
+        message = message.replace(secret, MASK)
     place = merged.place(problem.path if problem.at is None else problem.at)
     at_key = problem.at is not None and len(problem.at) > len(problem.path)
-    issue = place.document.issue_at(place.path, problem.message, shown_as=dotted(problem.path), at_key=at_key)
+    issue = place.document.issue_at(place.path, message, shown_as=dotted(problem.path), at_key=at_key)
     return replace(issue, hint=problem.hint or None)
 
 

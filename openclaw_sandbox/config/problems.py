@@ -1,4 +1,4 @@
-"""What is wrong in a config file, before anybody looked up where it stands."""
+"""What is wrong in a config file, before anybody looked up where it stands; and the words to say it in."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from openclaw_sandbox.config.origin import KeyPath
 
 _MAX_SHOWN = 60
+_KINDS: tuple[tuple[Any, str], ...] = (
+    (bool, "a boolean"),
+    ((int, float), "a number"),
+    (str, "text"),
+    (list, "a list"),
+    (dict, "an object"),
+    (type(None), "null"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +35,10 @@ class Problem:
     at: KeyPath | None = None
 
 
-def invalid_config(file: Path | str, issues: Sequence[Issue], *, hint: str = "") -> ConfigError:
+def invalid_config(file: Path | str, issues: Sequence[Issue]) -> ConfigError:
     """The error for a file with these issues. Its brief names the file, the issues say the rest."""
     count = f" ({len(issues)} problems)" if len(issues) > 1 else ""
-    return ConfigError(f"invalid config: {file}{count}", issues=issues, hint=hint)
+    return ConfigError(f"invalid config: {file}{count}", issues=issues)
 
 
 def refused_file(
@@ -46,41 +54,37 @@ def found(value: Any, path: KeyPath) -> str:
     kind = kind_of(value)
     if isinstance(value, (dict, list)) or value is None:
         return kind
-    text = f'"{printable(value)}"' if isinstance(value, str) else _number(value)
+    text = _scalar(value)
     if any(is_secret_name(str(part)) for part in path) or looks_secret(text):
         return f"{kind} (not shown)"
-    return text if isinstance(value, bool) else f"{kind} {text}"
+    return text
 
 
 def kind_of(value: Any) -> str:
     """The JSON type of a value, in words."""
-    if value is None:
-        return "null"
-    for types, word in _KINDS:
-        if isinstance(value, types):
-            return word
-    return type(value).__name__
+    return next((word for types, word in _KINDS if isinstance(value, types)), type(value).__name__)
 
 
-_KINDS: tuple[tuple[Any, str], ...] = (
-    (bool, "a boolean"),
-    ((int, float), "the number"),
-    (str, "text"),
-    (list, "a list"),
-    (dict, "an object"),
-)
+def _scalar(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f'"{shortened(value)}"' if isinstance(value, str) else shortened(str(value))
+
+
+def shortened(text: str) -> str:
+    """`text` on one line of bounded length."""
+    return printable(text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 3] + "...")
 
 
 def printable(text: str) -> str:
-    """`text` on one line, cut, with control characters escaped."""
-    cut = text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 3] + "..."
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in cut)
+    """`text` with everything that a terminal would act on escaped."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
 
 
-def _number(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return printable(str(value))
+def _escaped(char: str) -> str:
+    return " " if char == "\t" else char.encode("unicode_escape").decode("ascii")
 
 
 def one_of(words: Iterable[str]) -> str:
@@ -89,10 +93,10 @@ def one_of(words: Iterable[str]) -> str:
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that was probably meant, if one is near enough."""
+def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.7) -> str | None:
+    """The known word that was probably meant, if one is near enough. `cutoff`: 1 means the same letters."""
     from difflib import get_close_matches
 
     by_folded = {name.lower(): name for name in known}
-    matches = get_close_matches(word.lower(), by_folded, n=1, cutoff=0.7)
+    matches = get_close_matches(word.lower(), by_folded, n=1, cutoff=cutoff)
     return by_folded[matches[0]] if matches else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.config.agents import normalize_agent_id
 from openclaw_sandbox.config.origin import dotted
-from openclaw_sandbox.config.problems import Problem, nearest, printable
+from openclaw_sandbox.config.problems import Problem, nearest, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,7 +33,8 @@ _GUARDED: tuple[tuple[KeyPath, tuple[str, ...]], ...] = (
     (("agents", "defaults"), ("sandbox", "workspace", "elevatedDefault")),
     (("session",), ("mainKey", "scope", "dmScope")),
 )
-_GUARD_CUTOFF = 0.8
+_GUARDED_AGENT = ("sandbox", "tools", "workspace", "default")
+_LETTERS_APART = 3
 
 
 def rule_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
@@ -70,20 +71,24 @@ def _legacy_keys(data: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _near_misses(data: Mapping[str, Any]) -> Iterator[Problem]:
-    from difflib import SequenceMatcher
-
-    legacy = {path[0] for path in _LEGACY}
-    for parent, guarded in _GUARDED:
+    keyed = [(path, _GUARDED_AGENT) for path in _agent_paths(data)]
+    for parent, guarded in (*_GUARDED, *keyed):
         block = _at(data, parent)
         for key in block if isinstance(block, dict) else ():
-            if key in guarded or (not parent and key in legacy):
-                continue
-            meant = nearest(key, guarded)
-            if meant and SequenceMatcher(None, key.lower(), meant.lower()).ratio() >= _GUARD_CUTOFF:
+            meant = _near_miss(key, guarded)
+            if meant and key not in guarded and (*parent, key) not in _LEGACY:
                 hint = f"did you mean {dotted((*parent, meant))}?"
                 yield Problem(
-                    path=parent, message=f'unknown key "{printable(key)}"', hint=hint, at=(*parent, key)
+                    path=parent, message=f'unknown key "{shortened(key)}"', hint=hint, at=(*parent, key)
                 )
+
+
+def _near_miss(key: str, guarded: tuple[str, ...]) -> str | None:
+    # difflib costs some milliseconds to import: it judges only what nearly has the letters of a guarded key.
+    letters = set(key.lower())
+    if not any(len(letters ^ set(name.lower())) <= _LETTERS_APART for name in guarded):
+        return None
+    return nearest(key, guarded, cutoff=0.8)
 
 
 def _agent_paths(data: Mapping[str, Any]) -> Iterator[KeyPath]:
@@ -127,7 +132,7 @@ def _bind(bind: str, path: KeyPath) -> Iterator[Problem]:
             path=path, message="a bind must not be empty", hint='write "/host/path:/container/path:ro"'
         )
     elif not source.startswith("/"):
-        message = f'the bind source "{printable(source)}" is not an absolute path'
+        message = f'the bind source "{shortened(source)}" is not an absolute path'
         yield Problem(path=path, message=message, hint='start it with "/": OpenClaw expands no "~" in binds')
 
 

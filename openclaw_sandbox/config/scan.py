@@ -12,15 +12,11 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
+from openclaw_sandbox.config.document import MAX_DEPTH
 from openclaw_sandbox.config.origin import Location
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from openclaw_sandbox.config.origin import KeyPath
-
-#: Containers within containers. Real configs stay under twenty; a bound keeps every walk over a config safe.
-MAX_DEPTH = 100
 
 _SPACE = "\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 _SKIP = re.compile(rf"(?:[{_SPACE}]++|//[^\n\r\u2028\u2029]*+|/\*.*?\*/)*+", re.DOTALL)
@@ -66,15 +62,22 @@ def scan(text: str) -> Scan:
     return _Scanner(text).run()
 
 
-def line_starts(text: str) -> list[int]:
-    """The offset at which each line begins. Lines end as editors see it: LF, CRLF or CR."""
-    return [0, *(match.end() for match in _LINE_END.finditer(text))]
+class Lines:
+    """The lines of a text, as editors count them: they end with LF, CRLF or CR."""
 
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
 
-def locate(starts: Sequence[int], offset: int) -> Location:
-    """The line and column, both from 1, of `offset` in the text whose lines begin at `starts`."""
-    line = bisect_right(starts, offset)
-    return Location(line=line, column=offset - starts[line - 1] + 1)
+    def locate(self, offset: int) -> Location:
+        """The line and column of an offset."""
+        line = bisect_right(self._starts, offset)
+        return Location(line=line, column=offset - self._starts[line - 1] + 1)
+
+    def line(self, number: int) -> str:
+        """One line without its end."""
+        end = self._starts[number] if number < len(self._starts) else len(self._text)
+        return self._text[self._starts[number - 1] : end].rstrip("\r\n")
 
 
 @dataclass(slots=True)

@@ -1,18 +1,24 @@
 """The keys of openclaw.json that this tool understands, as pydantic types. Everything else is passed over.
 
-Loaded only when there is a file to check: importing pydantic costs more than all the rest of a start. The
-types are TypedDicts without defaults, because an unset key is silence and not a value. Keys that OpenClaw
+The types are TypedDicts without defaults, because an unset key is silence and not a value. Keys that OpenClaw
 added after 2026.2.17 stand beside the old ones; both spellings of a renamed key are accepted. What needs more
 than a type is in `rules`.
+
+Importing pydantic and building these types takes longer than all the rest of a start. So they are compiled:
+after a change here, `scripts/compile_schemas.py` writes what pydantic made of them to `schema.core.json`, and
+only that is loaded at run time (see `validate`).
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Required
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Required
 
-from pydantic import ConfigDict, Field, PlainValidator, TypeAdapter, with_config
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
 
 #: The largest integer that JavaScript holds exactly; OpenClaw refuses larger ones where it wants an integer.
 _MAX_INTEGER = (1 << 53) - 1
@@ -20,53 +26,37 @@ _MAX_INTEGER = (1 << 53) - 1
 _CLOSED = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 _OPEN = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
+
+class _Expected:
+    """Makes a union fail with one error, in these words, instead of one for each of its members."""
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema: Any = handler(source)
+        return {**schema, "custom_error_type": "expected", "custom_error_message": self.words}
+
+
+@with_config(_CLOSED)
+class UlimitPair(TypedDict, total=False):
+    """A limit with its two values."""
+
+    soft: NonNegative
+    hard: NonNegative
+
+
 Positive = Annotated[int, Field(gt=0, le=_MAX_INTEGER)]
 NonNegative = Annotated[int, Field(ge=0, le=_MAX_INTEGER)]
 Texts = list[str]
 Anything = dict[str, Any]
-
-
-def _is_number(value: Any) -> bool:
-    finite = isinstance(value, float) and abs(value) < float("inf")
-    return finite or (isinstance(value, int) and not isinstance(value, bool))
-
-
-def _text_or_number(value: Any) -> Any:
-    if isinstance(value, str) or _is_number(value):
-        return value
-    raise PydanticCustomError("expected", "text or a number")
-
-
-def _text_or_texts(value: Any) -> Any:
-    if isinstance(value, str) or (isinstance(value, list) and all(isinstance(item, str) for item in value)):
-        return value
-    raise PydanticCustomError("expected", "text, or a list of texts")
-
-
-def _text_or_object(value: Any) -> Any:
-    if isinstance(value, (str, dict)):
-        return value
-    raise PydanticCustomError("expected", "text or an object")
-
-
-def _ulimit(value: Any) -> Any:
-    if isinstance(value, str) or _is_number(value):
-        return value
-    if isinstance(value, dict) and value.keys() <= {"soft", "hard"} and all(map(_is_count, value.values())):
-        return value
-    raise PydanticCustomError(
-        "expected", 'a number, text such as "1024:2048", or {soft, hard} with integers from 0'
-    )
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_INTEGER
-
-
-TextOrNumber = Annotated[Any, PlainValidator(_text_or_number)]
-TextOrTexts = Annotated[Any, PlainValidator(_text_or_texts)]
-TextOrObject = Annotated[Any, PlainValidator(_text_or_object)]
-Ulimit = Annotated[Any, PlainValidator(_ulimit)]
+TextOrNumber = Annotated[str | float, _Expected("text or a number")]
+TextOrTexts = Annotated[str | Texts, _Expected("text, or a list of texts")]
+TextOrObject = Annotated[str | Anything, _Expected("text or an object")]
+Ulimit = Annotated[
+    str | float | UlimitPair,
+    _Expected('a number, text such as "1024:2048", or {soft, hard} of whole numbers'),
+]
 
 
 @with_config(_CLOSED)

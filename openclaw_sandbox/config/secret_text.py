@@ -6,9 +6,13 @@ import re
 
 MASK = "***"
 
+#: No credential that is known by its shape is shorter.
+_MIN_SHAPED_CHARS = 12
+
 _NAME = re.compile(
-    r"(?:api[_-]?key|token|password|passwd|passphrase|secret|private[_-]?key|credentials?|auth(?:orization)?)"
-    r"(?:data|s|_?\d+)?$|(?:^|_)(?:key|pass|pwd)$",
+    r"(?:(?:api|access|secret|private|signing|encryption|master|service|auth)[_-]?key|token|password|passwd"
+    r"|passphrase|secret|credentials?|authorization|cookie|identitydata|(?:^|_)(?:key|pass|pwd|pin|auth))"
+    r"(?:_?\d+)?$",
     re.IGNORECASE,
 )
 #: Credentials that are known by their shape, wherever they stand.
@@ -19,11 +23,11 @@ _SHAPE = re.compile(
 )
 #: Long and without any structure: a digest, a key in hex or base64.
 _OPAQUE = re.compile(
-    r"(?<![\w/+.-])(?=[A-Za-z+/_-]*\d)(?=[\d+/_-]*[A-Za-z])[A-Za-z0-9+_-]{32,}={0,2}(?![\w/.:-])"
+    r"(?<!sha256:)(?<![\w/+.-])(?=[A-Za-z+/_-]*\d)(?=[\d+/_-]*[A-Za-z])[A-Za-z0-9+_-]{32,}={0,2}(?![\w/.:-])"
 )
 _URL_PASSWORD = re.compile(r"(\w+://[^\s/:@\"']*:)[^\s/@\"']+(@)")
 _KEY_AND_VALUE = re.compile(
-    r"""(["']?)([\w.-]+)\1(\s*[:=]\s*)("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,{}\[\]"']+)"""
+    r"""(["']?)(?<![\w.-])([\w.-]++)\1(\s*[:=]\s*|\s+|(?=["']))("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,{}\[\]"']+)"""
 )
 
 
@@ -34,12 +38,14 @@ def is_secret_name(name: str) -> bool:
 
 def looks_secret(value: str) -> bool:
     """Whether a value has the shape of a credential."""
-    return bool(_SHAPE.search(value) or _OPAQUE.search(value) or _URL_PASSWORD.search(value))
+    return len(value) >= _MIN_SHAPED_CHARS and mask_text(value) != value
 
 
 def mask_text(text: str) -> str:
     """`text` without what has the shape of a credential."""
-    masked = _URL_PASSWORD.sub(rf"\1{MASK}\2", _SHAPE.sub(MASK, text))
+    masked = _SHAPE.sub(MASK, text)
+    if "://" in masked:
+        masked = _URL_PASSWORD.sub(rf"\1{MASK}\2", masked)
     return _OPAQUE.sub(MASK, masked)
 
 

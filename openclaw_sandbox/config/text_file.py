@@ -18,28 +18,31 @@ MAX_CONFIG_BYTES = 8 * _MIB
 MAX_INCLUDE_BYTES = 2 * _MIB
 
 
-def read_text(path: Path, *, max_bytes: int, what: str = "config file") -> str:
-    """The text of a regular file of at most `max_bytes` bytes.
+def read_text(path: Path, *, max_bytes: int, what: str = "config file", hard_links: bool = True) -> str:
+    """The text of a regular file of at most `max_bytes` bytes; without `hard_links`, of a single name.
 
     Raises:
         ConfigError: absent, unreadable, no regular file, too large, or not UTF-8.
     """
     try:
-        raw = _read_bytes(path, max_bytes=max_bytes, what=what)
+        raw = _read_bytes(path, max_bytes=max_bytes, what=what, hard_links=hard_links)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise refused_file(path, f"cannot read the {what}: {reason}", hint=_way_out(error, path)) from None
     return _decode(raw, path, what)
 
 
-def _read_bytes(path: Path, *, max_bytes: int, what: str) -> bytes:
+def _read_bytes(path: Path, *, max_bytes: int, what: str, hard_links: bool) -> bytes:
     # Non-blocking, so that a FIFO in the file's place is an error and not a hang.
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as file:
-        mode = os.fstat(handle)
-        if not stat.S_ISREG(mode.st_mode):
-            kind = "a folder" if stat.S_ISDIR(mode.st_mode) else "not a regular file"
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
             raise refused_file(path, f"the {what} is {kind}")
+        if status.st_nlink > 1 and not hard_links:
+            # Containment is judged by path, and a second name of a file outside is invisible to it.
+            raise refused_file(path, f"the {what} has hard links", hint="include a copy of it")
         raw = file.read(max_bytes + 1)
     if len(raw) > max_bytes:
         limit = f"{max_bytes // _MIB} MiB"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
+from openclaw_sandbox.config.compiled import validator
 from openclaw_sandbox.config.origin import dotted
-from openclaw_sandbox.config.problems import Problem, found, nearest, one_of, printable
+from openclaw_sandbox.config.problems import Problem, found, nearest, one_of, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,12 +33,10 @@ _BOUNDS = {
 
 def schema_problems(data: Any) -> list[Problem]:
     """Everything in `data` (openclaw.json, includes merged) that the schema does not allow."""
-    from pydantic import ValidationError
-
-    from openclaw_sandbox.config.schema import ADAPTER
+    from pydantic_core import ValidationError
 
     try:
-        ADAPTER.validate_python(data)
+        validator("schema").validate_python(data)
     except ValidationError as error:
         return [_problem(item) for item in error.errors(include_url=False)]
     return []
@@ -95,7 +94,7 @@ def unknown_key(path: KeyPath) -> Problem:
     suggestion = dotted((*parent, meant)) if meant else elsewhere
     return Problem(
         path=parent,
-        message=f'unknown key "{printable(key)}"; allowed here: {", ".join(known)}',
+        message=f'unknown key "{shortened(key)}"; allowed here: {", ".join(known)}',
         hint=f"did you mean {suggestion}?" if suggestion else "",
         at=path,
     )

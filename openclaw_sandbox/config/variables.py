@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from openclaw_sandbox.config.secret_text import is_secret_name, looks_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from openclaw_sandbox.config.origin import KeyPath
@@ -112,7 +112,7 @@ def _substituted(value: Any, path: KeyPath, variables: Mapping[str, str], result
     if not isinstance(value, str):
         return value
     text = _replaced(value, path, variables, result) if "${" in value else value
-    if len(text) >= _MIN_SECRET_CHARS and _is_secret(path, text):
+    if len(text) >= _MIN_SECRET_CHARS and (is_secret_name(_last_key(path)) or looks_secret(text)):
         result.secrets.add(text)
     return text
 
@@ -133,11 +133,6 @@ def _replaced(value: str, path: KeyPath, variables: Mapping[str, str], result: S
     return _REFERENCE.sub(replacement, value)
 
 
-def _is_secret(path: KeyPath, text: str) -> bool:
-    key = next((part for part in reversed(path) if isinstance(part, str)), "")
-    return is_secret_name(key) or looks_secret(text)
-
-
-def referenced_names(text: str) -> Iterator[str]:
-    """The variables that a text refers to."""
-    return (match.group(2) for match in _REFERENCE.finditer(text) if not match.group(1))
+def _last_key(path: KeyPath) -> str:
+    """The key that a value stands under; for an element of a list, the list's key."""
+    return next((part for part in reversed(path) if isinstance(part, str)), "")

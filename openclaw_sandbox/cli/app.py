@@ -86,7 +86,8 @@ def _root(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
     profile: Annotated[
-        str | None, typer.Option("--profile", metavar="NAME", help="OpenClaw profile, as in `openclaw --profile`.")
+        str | None,
+        typer.Option("--profile", metavar="NAME", help="As in `openclaw --profile`."),
     ] = None,
     dev: Annotated[bool, typer.Option("--dev", help="The same as --profile dev.")] = False,
 ) -> None:

@@ -24,9 +24,7 @@ def load(context: typer.Context) -> LoadedConfig:
     from openclaw_sandbox.config.load import load_config
 
     root: dict[str, Any] = context.obj or {}
-    return load_config(
-        env=os.environ, cwd=Path.cwd(), profile=root.get("profile"), dev=bool(root.get("dev"))
-    )
+    return load_config(env=os.environ, cwd=Path.cwd(), profile=root.get("profile"), dev=bool(root.get("dev")))
 
 
 def policy_of(
@@ -41,9 +39,7 @@ def policy_of(
     from openclaw_sandbox.policy.resolve import Overrides, resolve
 
     config = load(context)
-    return resolve(
-        config, session=session, agent=agent, host=RealHost(), overrides=overrides or Overrides()
-    )
+    return resolve(config, session=session, agent=agent, host=RealHost(), overrides=overrides or Overrides())
 
 
 def require_runnable(policy: EffectivePolicy, ui: Ui) -> None:
@@ -56,7 +52,8 @@ def require_runnable(policy: EffectivePolicy, ui: Ui) -> None:
     """
     if not policy.enabled:
         raise SandboxDisabledError(
-            "The sandbox is switched off: `enabled: false` in config.yml.", hint="Set sandbox.enabled to true."
+            "The sandbox is switched off: `enabled: false` in config.yml.",
+            hint="Set sandbox.enabled to true.",
         )
     for finding in policy.findings:
         if finding.code == "session.unknown-agent":
@@ -68,7 +65,9 @@ def require_runnable(policy: EffectivePolicy, ui: Ui) -> None:
             issues=[_issue(finding) for finding in errors],
             hint="See everything: openclaw-sandbox explain",
         )
-    ui.findings(f for f in policy.findings if f.severity is Severity.WARNING)
+    # What OpenClaw itself would do (`mode.*`) is for `explain`: here the sandbox is used in any case.
+    told = (f for f in policy.findings if f.severity is Severity.WARNING and not f.code.startswith("mode."))
+    ui.findings(told)
 
 
 def _issue(finding: Finding) -> Issue:

@@ -32,21 +32,26 @@ def run(
     session: options.Session = None,
     agent: options.Agent = None,
     env: Annotated[
-        list[str] | None, typer.Option("--env", "-e", metavar="NAME[=VALUE]", help="Variable for the command.")
+        list[str] | None,
+        typer.Option("--env", "-e", metavar="NAME[=VALUE]", help="A variable."),
     ] = None,
     env_file: Annotated[
-        list[Path] | None, typer.Option("--env-file", metavar="FILE", help="Variables, one NAME=VALUE per line.")
+        list[Path] | None,
+        typer.Option("--env-file", metavar="FILE", help="One NAME=VALUE per line."),
     ] = None,
     workdir: Annotated[
         str | None, typer.Option("--workdir", "-w", metavar="DIR", help="Working directory inside.")
     ] = None,
-    user: Annotated[str | None, typer.Option("--user", "-u", metavar="UID[:GID]", help="User inside.")] = None,
+    user: Annotated[
+        str | None, typer.Option("--user", "-u", metavar="UID[:GID]", help="User inside.")
+    ] = None,
     tty: Annotated[
         bool | None,
         typer.Option("--tty/--no-tty", "-t", help="A terminal for the command. Default: none."),
     ] = None,
     timeout: Annotated[
-        str | None, typer.Option("--timeout", metavar="TIME", help="End it after 30, 30s, 5m, ...: status 124.")
+        str | None,
+        typer.Option("--timeout", metavar="TIME", help="End it after 30s, 5m, ...: 124."),
     ] = None,
     rm: Annotated[bool, typer.Option("--rm", help="A container for this command alone.")] = False,
     dry_run: options.DryRun = False,
@@ -132,7 +137,9 @@ def _check_user(user: str) -> None:
     if numeric is None:
         raise UsageError(f"--user {user!r} is not UID or UID:GID.", hint="Use numbers: --user 1000:1000")
     if numeric.uid == 0 or numeric.gid == 0:
-        raise UsageError("No command runs as root in a sandbox.", hint="Leave --user out, or use another uid.")
+        raise UsageError(
+            "No command runs as root in a sandbox.", hint="Leave --user out, or use another uid."
+        )
 
 
 def _with_policy_defaults(request: RunRequest, timeout_s: float | None) -> RunRequest:

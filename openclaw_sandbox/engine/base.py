@@ -111,7 +111,7 @@ class Observed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecSpec:
-    """A command in a running container. `env` may hold secrets: it is sent to the engine and shown nowhere."""
+    """A command in a running container. `env` may hold secrets: only the engine sees it."""
 
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict, repr=False)

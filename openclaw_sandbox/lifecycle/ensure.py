@@ -97,7 +97,9 @@ def draw_blueprint(policy: EffectivePolicy, engine: Engine, *, now_ms: int, touc
         workspace_dir=str(policy.workspace.workspace_dir),
         version=__version__,
     )
-    return Blueprint(policy=policy, spec=spec, image_id=image.id, architecture=image.architecture, desired=desired)
+    return Blueprint(
+        policy=policy, spec=spec, image_id=image.id, architecture=image.architecture, desired=desired
+    )
 
 
 def refuse_remote(engine: Engine) -> None:
@@ -137,13 +139,11 @@ def _seccomp_profile(policy: EffectivePolicy, architecture: str) -> str | None:
     return load_profile_file(text, file=str(path), blocked=seccomp.blocked)
 
 
-def ensure(
-    blueprint: Blueprint, engine: Engine, *, log: Callable[[str], None] = lambda _line: None
-) -> Ready:
+def ensure(blueprint: Blueprint, engine: Engine, *, log: Callable[[str], None] = lambda _line: None) -> Ready:
     """The running container of the blueprint: kept, started, made, or made anew.
 
-    A warm container costs one call. Everything else happens under a lock per container name, so that any number
-    of processes make exactly one.
+    A warm container costs one call. Everything else happens under a lock per container name, so that any
+    number of processes make exactly one.
 
     Raises:
         SandboxConflictError: the name belongs to somebody else.
@@ -174,9 +174,8 @@ def _carry_out(
             return replace(ready, container_id=container_id)
         case planning.Recreate(busy=True, reason=reason):
             raise SandboxBusyError(
-                f"The sandbox {blueprint.spec.name} must be replaced ({reason}), and a command is running in it.",
-                hint="Wait until it ends, or end it: openclaw-sandbox recreate --session "
-                f"{blueprint.policy.scope_key}",
+                f"The sandbox {blueprint.spec.name} must be replaced ({reason}), and a command runs in it.",
+                hint=f"Wait, or end it: openclaw-sandbox recreate --session {blueprint.policy.scope_key}",
             )
         case planning.Recreate(id=container_id, reason=reason):
             log(f"replacing {blueprint.spec.name}: {reason}")
@@ -213,7 +212,8 @@ def create(spec: ContainerSpec, blueprint: Blueprint, engine: Engine) -> tuple[s
         return engine.create(spec, labels=blueprint.labels)
     except SandboxConflictError:
         raise SandboxConflictError(
-            f"Another program made a container named {spec.name} at this moment.", hint="Run the command again."
+            f"Another program made a container named {spec.name} at this moment.",
+            hint="Run the command again.",
         ) from None
     except ImageMissingError:
         raise missing_image(spec.image) from None

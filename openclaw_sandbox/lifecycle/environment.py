@@ -46,7 +46,9 @@ def _take(
     problem = _problem(name, value)
     if problem:
         if where is None:
-            raise UsageError(f"-e {name[:60]!r}: {problem}", hint="Write -e NAME=VALUE, or -e NAME to copy it.")
+            raise UsageError(
+                f"-e {name[:60]!r}: {problem}", hint="Write -e NAME=VALUE, or -e NAME to copy it."
+            )
         issue = Issue(path=name[:60], message=problem, file=where[0], line=where[1])
         raise UsageError(
             f"The env file {where[0]} cannot be used.", issues=[issue], hint="Write one NAME=VALUE per line."

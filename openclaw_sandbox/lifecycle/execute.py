@@ -1,7 +1,7 @@
 """One command in a running container: its streams, its signals, its time limit, its end.
 
-Two threads move bytes (output, input); the main thread decides. They meet in one queue, so that a slow reader,
-a silent engine and a signal at the wrong moment all end in the same place.
+Two threads move bytes (output, input); the main thread decides. They meet in one queue, so that a slow
+reader, a silent engine and a signal at the wrong moment all end in the same place.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from openclaw_sandbox.engine.docker.failure import FAILURE_PREFIX, classify_exec
+from openclaw_sandbox.engine.docker.failure import classify_exec, may_be_complaint
 from openclaw_sandbox.errors import EngineError, EngineLostError
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: After everything was killed, the streams end at once; an engine that needs longer is lost.
 _KILL_GRACE_S = 10.0
+#: A reader that takes nothing for so long, while the command is being ended, gets no more.
+_STUCK_READER_S = 0.3
 _HELD_BYTES = 4096
 
 
@@ -72,7 +74,7 @@ class Command(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Streams:
-    """This tool's ends. `stdin` is a file descriptor, None for no input; `tty` a terminal to follow in size."""
+    """This tool's ends. `stdin` is a file descriptor or None; `tty` a terminal to follow in size."""
 
     stdout: Sink
     stderr: Sink
@@ -113,8 +115,7 @@ class _HoldBack:
             self.sink(data)
             return
         self.held += data
-        looks_like = self.held[: len(FAILURE_PREFIX)] == FAILURE_PREFIX[: len(self.held)]
-        if not looks_like or len(self.held) > _HELD_BYTES:
+        if not may_be_complaint(bytes(self.held)) or len(self.held) > _HELD_BYTES:
             self.release()
 
     def release(self) -> None:
@@ -133,11 +134,14 @@ class Execution:
         self._timeout_s = timeout_s
         self._name = name
         self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
-        self._stdout = _HoldBack(streams.stdout)
+        self._stdout = _HoldBack(self._timed(streams.stdout))
+        self._stderr = self._timed(streams.stderr)
         self._ending = Ending.EXITED
         self._signum = 0
         self._container_ended = False
         self._killed = False
+        self._stream_dropped = False
+        self._delivering_since: float | None = None
 
     def run(self) -> Result:
         """Wait for the end of the command, serving its streams.
@@ -150,7 +154,8 @@ class Execution:
         with self._signals():
             threading.Thread(target=self._pump_output, daemon=True).start()
             if self._streams.stdin is not None:
-                threading.Thread(target=self._pump_input, daemon=True).start()
+                feed = (self._streams.stdin,)
+                threading.Thread(target=self._pump_input, args=feed, daemon=True).start()
             self._serve_until_streams_end(deadline)
             status = self._await_exit(deadline)
         if self._ending is Ending.INTERRUPTED and not self._killed:
@@ -178,22 +183,22 @@ class Execution:
         while True:
             event = self._next_event(deadline)
             if event is None:
-                self._ending, deadline = Ending.TIMED_OUT, None
+                self._ending = Ending.TIMED_OUT
                 self._end()
-                deadline_after_kill = time.monotonic() + _KILL_GRACE_S
-                deadline = deadline_after_kill
-                continue
-            if event.kind == "ended":
+            elif event.kind == "ended":
                 return
-            if event.kind == "broken":
-                if self._killed:
-                    return  # we ended the container; its streams break
+            elif event.kind == "broken" and not self._killed:
                 raise event.error or EngineLostError("The connection to the engine broke.")
-            if event.kind == "reader-gone":
+            elif event.kind == "reader-gone":
                 self._ending = Ending.READER_GONE
+                self._drop_stream()
                 self._end()
+            elif event.kind == "signal":
+                self._on_signal(event.signum)
+            if self._stream_dropped or (event is not None and event.kind == "broken"):
                 return
-            self._on_signal(event.signum)
+            if self._killed:
+                deadline = time.monotonic() + _KILL_GRACE_S
 
     def _next_event(self, deadline: float | None) -> _Event | None:
         """The next event; None when the time is up."""
@@ -214,9 +219,47 @@ class Execution:
             self._end()
 
     def _end(self) -> None:
-        if not self._killed:
-            self._killed = True
-            self._container_ended = not self._command.end()
+        """Kill the command. Meanwhile its output must flow or be dropped.
+
+        An engine cannot even report the death of a process whose output nobody takes, and until then it
+        answers nothing else about that container (Docker 20.10 with containerd 1.6).
+        """
+        if self._killed:
+            return
+        self._killed = True
+        outcome: list[bool | EngineError] = []
+
+        def kill() -> None:
+            try:
+                outcome.append(self._command.end())
+            except EngineError as error:
+                outcome.append(error)
+
+        worker = threading.Thread(target=kill, daemon=True)
+        worker.start()
+        while worker.is_alive():
+            worker.join(_STUCK_READER_S / 3)
+            since = self._delivering_since
+            if since is not None and time.monotonic() - since > _STUCK_READER_S:
+                self._drop_stream()
+        if outcome and isinstance(outcome[0], EngineError):
+            raise outcome[0]
+        self._container_ended = outcome == [False]
+
+    def _drop_stream(self) -> None:
+        if not self._stream_dropped:
+            self._stream_dropped = True
+            self._command.stream.close()
+
+    def _timed(self, sink: Sink) -> Sink:
+        """`sink`, and a note of since when it has been busy."""
+
+        def deliver(data: memoryview) -> None:
+            self._delivering_since = time.monotonic()
+            sink(data)
+            self._delivering_since = None
+
+        return deliver
 
     def _await_exit(self, deadline: float | None) -> ExecStatus:
         """The streams are closed, the command perhaps not yet: it may have closed them itself."""
@@ -248,7 +291,7 @@ class Execution:
 
     def _pump_output(self) -> None:
         try:
-            self._command.stream.pump(self._stdout, self._streams.stderr)
+            self._command.stream.pump(self._stdout, self._stderr)
         except OSError as error:
             self._events.put(_Event("reader-gone", error=error))
         except Exception as error:
@@ -256,9 +299,7 @@ class Execution:
         else:
             self._events.put(_Event("ended"))
 
-    def _pump_input(self) -> None:
-        stdin = self._streams.stdin
-        assert stdin is not None
+    def _pump_input(self, stdin: int) -> None:
         with contextlib.suppress(OSError):
             while data := os.read(stdin, 1 << 16):
                 if not self._command.stream.write(data):
@@ -314,7 +355,7 @@ def exit_status(result: Result, *, timeout: Callable[[], int] = lambda: 124) -> 
         case Ending.TIMED_OUT:
             return timeout()
         case Ending.NOT_STARTED:
-            return result.failure.reason.value if result.failure else 125
+            return result.failure.reason.exit_status if result.failure else 125
         case Ending.READER_GONE:
             return 128 + signal.SIGPIPE
         case Ending.INTERRUPTED if result.signum != signal.SIGINT or result.exit_code in (0, 137):

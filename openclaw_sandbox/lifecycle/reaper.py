@@ -1,15 +1,16 @@
 """Ending everything that one command started in a container, and nothing else.
 
 Closing an exec's connection ends nothing, and engines have no call that kills an exec. So each run carries a
-random mark in its environment, which all its descendants inherit, and a helper inside the container, run as the
-same user, finds the mark in /proc. It is plain shell without a single fork: it works when the pids limit is
-exhausted. A descendant that dropped the mark (`env -i setsid ...`) is told apart by its age and its parents;
-where even that leaves a doubt, the container goes.
+random mark in its environment, which all its descendants inherit, and a helper inside the container, run as
+the same user, finds the mark in /proc. It is plain shell without a single fork: it works when the pids limit
+is exhausted. A descendant that dropped the mark (`env -i setsid ...`) is told apart by its age and its
+parents; where even that leaves a doubt, the container goes.
 """
 
 from __future__ import annotations
 
 import enum
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
 MARK = "OPENCLAW_SANDBOX_RUN"
 
 _HELPER_TIMEOUT_S = 10.0
+_PAUSES_S = (0.0, 0.02, 0.05, 0.2, 0.5, 0.5)
 _CLOCK_TICKS = 100  # USER_HZ: fixed by the kernel's ABI for /proc, whatever the timer runs at
 
 # $1 signal, $2 mark, $3 rounds at most. Signals every process with the mark until a round finds none, then
-# prints the others as "pid ppid start marked": start in clock ticks since boot, marked 1 for another run's mark.
+# prints what is left as "pid ppid start belongs": start in clock ticks since boot, belongs as in the enum.
 _SCRIPT = r"""
 set -f
 signal=$1 mark=$2 rounds=$3 round=0
@@ -105,10 +107,13 @@ def judge(processes: Sequence[Process], *, since: int, alone: bool) -> tuple[Ver
     if any(p.belongs is Belongs.THIS_RUN for p in processes):
         return Verdict.DOUBT, ()
     parents = {p.pid: p for p in processes}
+    # The first child of the init is the keeper. In a container that was only just started it is no older than
+    # the run; without it the container would end.
+    keeper = min((p.pid for p in processes if p.ppid == 1), default=1)
     strays = [
         p.pid
         for p in processes
-        if p.pid != 1
+        if p.pid not in (1, keeper)
         and p.belongs is Belongs.NOBODY
         and p.start >= since
         and (alone or _root(p, parents) == 1)
@@ -133,15 +138,19 @@ def boot_ticks() -> int:
     return int(uptime * _CLOCK_TICKS) - 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Reaper:
-    """Signals and ends the processes of one run. `user` as the command's own, None for the container's."""
+    """Signals and ends the processes of one run.
+
+    `user` as the command's own, None for the container's. `exec_id` is the run's own, once it is started.
+    """
 
     engine: Engine
     container_id: str
     mark: str
     since: int
     user: str | None = None
+    exec_id: str | None = None
 
     def signal(self, name: str) -> None:
         """Send a signal ("INT", "HUP", ...) to every process of the run."""
@@ -150,7 +159,7 @@ class Reaper:
     def end(self) -> bool:
         """Kill all of the run's processes; at the last resort the container. False if that was needed."""
         try:
-            for _ in range(5):
+            for pause_s in _PAUSES_S:
                 left = self._helper("KILL", rounds=50)
                 if left is None:
                     break
@@ -159,6 +168,7 @@ class Reaper:
                     return True
                 if verdict is Verdict.STRAYS:
                     self._kill(strays)
+                time.sleep(pause_s)  # a dying process has lost its environment already, and looks unmarked
         except EngineError:
             pass  # the helper could not run: only the container's end is sure
         self.engine.kill(self.container_id)
@@ -182,7 +192,8 @@ class Reaper:
         observed = self.engine.inspect(self.container_id)
         if observed is None or not observed.running:
             return True
-        return not any(self.engine.exec_status(exec_id).running for exec_id in observed.exec_ids)
+        others = (exec_id for exec_id in observed.exec_ids if exec_id != self.exec_id)
+        return not any(self.engine.exec_status(exec_id).running for exec_id in others)
 
 
 def parse_processes(output: bytes) -> list[Process] | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.engine.base import ExecSpec, ExecStatus
+from openclaw_sandbox.engine.docker.failure import NotStarted
 from openclaw_sandbox.errors import EngineError
 from openclaw_sandbox.lifecycle.ensure import Blueprint, Ready, create, ensure, make
 from openclaw_sandbox.lifecycle.execute import Execution, Result, Streams, raw_terminal
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from openclaw_sandbox.engine.base import Engine, Stream
+
+#: Somebody may stop the container between our look and the exec.
+_RETRY_PAUSES_S = (0.1, 0.5, 2.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +60,17 @@ def run(
             return _run_in(ready, blueprint, request, engine, streams)
         finally:
             engine.remove(ready.container_id, force=True)
-    ready = ensure(blueprint, engine, log=log)
-    for warning in ready.warnings:
-        log(warning)
-    return _run_in(ready, blueprint, request, engine, streams)
+    pauses = iter(_RETRY_PAUSES_S)
+    while True:
+        ready = ensure(blueprint, engine, log=log)
+        for warning in ready.warnings:
+            log(warning)
+        result = _run_in(ready, blueprint, request, engine, streams)
+        gone = result.failure is not None and result.failure.reason is NotStarted.GONE
+        pause_s = next(pauses, None)
+        if not gone or pause_s is None:
+            return result
+        time.sleep(pause_s)
 
 
 def _needs_no_exec(blueprint: Blueprint, request: RunRequest) -> bool:
@@ -97,6 +109,7 @@ def _run_in(
     except KeyboardInterrupt:
         reaper.end()
         raise
+    reaper.exec_id = started.exec_id
     command = _ExecCommand(engine, started.exec_id, started.stream, reaper)
     return _drive(command, request, streams)
 

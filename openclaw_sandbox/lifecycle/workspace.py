@@ -46,8 +46,8 @@ def plan_user(policy: EffectivePolicy) -> str:
 def prepare_workspace(policy: EffectivePolicy) -> str:
     """Make the folders that are missing and hand ours to the sandbox; the `uid:gid` that can use them.
 
-    The sandbox's own folder belongs to this tool, which may give it away. The agent's workspace belongs to the
-    operator: it is made when missing, and otherwise never touched.
+    The sandbox's own folder belongs to this tool, which may give it away. The agent's workspace belongs to
+    the operator: it is made when missing, and otherwise never touched.
 
     Raises:
         WorkspaceError: a folder cannot be made or used.

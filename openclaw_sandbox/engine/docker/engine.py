@@ -50,7 +50,9 @@ class DockerEngine:
 
     def info(self) -> EngineInfo:
         """See Engine.info."""
-        version = self._ok(self._http.request("GET", "/version", timeout_s=_QUICK_S), "say its version").json()
+        version = self._ok(
+            self._http.request("GET", "/version", timeout_s=_QUICK_S), "say its version"
+        ).json()
         info = self._ok(self._http.request("GET", "/info", timeout_s=_QUICK_S), "describe itself").json()
         return parse_info(version or {}, info or {})
 

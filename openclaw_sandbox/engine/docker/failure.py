@@ -1,7 +1,7 @@
 """What an engine's answer means: which of our errors, and who failed, the command or we. Pure.
 
-Engines have no error codes beyond the HTTP status, so parts of this recognise sentences. Each pattern names the
-engine it was read from; a sentence nobody recognises becomes a plain EngineError that repeats it.
+Engines have no error codes beyond the HTTP status, so parts of this recognise sentences. A sentence nobody
+recognises becomes an error that repeats it.
 """
 
 from __future__ import annotations
@@ -96,7 +96,9 @@ def create_failure(status: int, body: bytes, image: str) -> EngineError:
     if status == 404 and re.search(r"[Nn]o such image", said):
         return ImageMissingError(
             f"The image {image} is not on this machine.",
-            hint="Make it: openclaw-sandbox setup" if "openclaw-sandbox" in image else f"Load or build {image} first.",
+            hint="Make it: openclaw-sandbox setup"
+            if "openclaw-sandbox" in image
+            else f"Load or build {image} first.",
         )
     if status == 409:
         return SandboxConflictError("The container's name is already taken.", details=[said])
@@ -113,11 +115,17 @@ def plain_failure(status: int, body: bytes, doing: str) -> EngineError:
 
 
 class NotStarted(enum.Enum):
-    """Why a command never ran, with the exit status that tells so."""
+    """Why a command never ran."""
 
-    NOT_FOUND = 127
-    NOT_EXECUTABLE = 126
-    SANDBOX = 125
+    NOT_FOUND = "not-found"
+    NOT_EXECUTABLE = "not-executable"
+    SANDBOX = "sandbox"
+    GONE = "gone"  # the container stopped between the look and the exec: worth another try
+
+    @property
+    def exit_status(self) -> int:
+        """As `docker run` and shells have it."""
+        return {NotStarted.NOT_FOUND: 127, NotStarted.NOT_EXECUTABLE: 126}.get(self, 125)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +137,13 @@ class ExecFailure:
     said: str
 
 
-#: How runc's complaint begins on the stream of an exec that never started (Docker 20.10 to 29).
-FAILURE_PREFIX = b"OCI runtime exec failed"
+#: How the engine's complaint begins on the stream of an exec that never started (Docker 20.10 to 29).
+FAILURE_PREFIXES = (b"OCI runtime exec failed", b"cannot exec in a stopped", b"container not running")
+
+
+def may_be_complaint(output: bytes) -> bool:
+    """Whether the first output of an exec is, or could still become, the engine's own words."""
+    return any(output[: len(prefix)] == prefix[: len(output)] for prefix in FAILURE_PREFIXES)
 
 
 def classify_exec(exit_code: int, pid: int, first_output: bytes, command: str) -> ExecFailure | None:
@@ -138,9 +151,11 @@ def classify_exec(exit_code: int, pid: int, first_output: bytes, command: str) -
 
     An exec that never started has no process id; a command that prints the same words and exits 126 has one.
     """
-    if exit_code not in (126, 127, 128, 255) or pid != 0 or not first_output.startswith(FAILURE_PREFIX):
+    if exit_code == 0 or pid != 0 or not first_output.startswith(FAILURE_PREFIXES):
         return None
     said = first_output.decode("utf-8", "replace").strip()
+    if not said.startswith("OCI"):
+        return ExecFailure(reason=NotStarted.GONE, brief="The sandbox was stopped at that moment.", said=said)
     if re.search(r"chdir to cwd|getcwd: ", said):
         return ExecFailure(
             reason=NotStarted.SANDBOX, brief="The working directory does not exist in the sandbox.", said=said
@@ -153,7 +168,9 @@ def classify_exec(exit_code: int, pid: int, first_output: bytes, command: str) -
         )
     if re.search(r"permission denied|is a directory|exec format error", said):
         return ExecFailure(
-            reason=NotStarted.NOT_EXECUTABLE, brief=f"{command}: cannot be executed in the sandbox.", said=said
+            reason=NotStarted.NOT_EXECUTABLE,
+            brief=f"{command}: cannot be executed in the sandbox.",
+            said=said,
         )
     if re.search(r"argument list too long", said):
         return ExecFailure(

@@ -54,11 +54,11 @@ class RemoteTransport:
             if self._on_call:
                 self._on_call(f"{method} {path}", time.monotonic() - started)
 
-    def hijack(self, path: str, *, body: object, timeout_s: float) -> tuple[Response, socket.socket, bytes]:
+    def hijack(self, path: str, **_: object) -> tuple[Response, socket.socket, bytes]:
         """No commands run on a remote engine."""
         raise self._no_streams(path)
 
-    def stream(self, path: str, *, timeout_s: float) -> Iterator[bytes]:
+    def stream(self, path: str, **_: object) -> Iterator[bytes]:
         """No streams are followed on a remote engine."""
         raise self._no_streams(path)
 

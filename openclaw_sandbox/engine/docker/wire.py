@@ -80,7 +80,7 @@ class UnixTransport:
         self._on_call = on_call
 
     def request(self, method: str, path: str, *, body: object = None, timeout_s: float) -> Response:
-        """See Transport. A GET whose answer broke off is asked once more: the engine may just have restarted."""
+        """See Transport. A GET whose answer broke off is asked again: the engine may have restarted."""
         started = time.monotonic()
         try:
             try:

@@ -12,9 +12,15 @@ import secrets
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# No deadline: a busy machine is not a failure. `scripts/soak properties` asks for the second profile.
+settings.register_profile("project", deadline=None)
+settings.register_profile("soak", deadline=None, max_examples=10_000)
+settings.load_profile("project")
 
 #: Everything a test makes on an engine is called octest-... What `octest_name` names also carries the run it
 #: belongs to, so that two runs on one engine do not take each other's things for leftovers.

@@ -140,6 +140,10 @@ def _resolved(paths: Sequence[Sensitive], host: HostFacts) -> list[Sensitive]:
     return list(dict.fromkeys([*paths, *real]))
 
 
+def _forbidden(entry: Sensitive) -> str:
+    return f"{entry.label}, which a sandbox may not {'write' if entry.if_written else 'see'}"
+
+
 class BindJudge:
     """Judges sources against one host's sensitive paths, which are resolved once."""
 
@@ -155,29 +159,27 @@ class BindJudge:
         written = normalize(source)
         real = normalize(self._host.realpath(written))
         for path in dict.fromkeys((written, real)):
-            if (reason := self._match(path, read_only=read_only)) is not None:
-                return reason if path == written else f"leads to {path} through a symlink, which {reason}"
-        return self._socket(real)
+            reason = self._socket(path) or self._match(path, read_only=read_only)
+            if reason is not None:
+                return reason if path == written else f"leads through a symlink to {path}, which {reason}"
+        return None
 
     def _match(self, path: str, *, read_only: bool) -> str | None:
         if path == "/" or path in _HOME_ROOTS:
             return "is the whole host" if path == "/" else "holds everybody's home folder"
         home = _somebodys_home(path)
-        for entry in (*(self._all or ()), *(_credentials(home) if home else ())):
-            if entry.if_written and read_only:
-                continue
-            what = f"{entry.label}, which a sandbox may not {'write' if entry.if_written else 'see'}"
-            if is_under(path, entry.path):
-                return f"is {what}" if path == entry.path else f"lies under {what}"
-            if is_under(entry.path, path):
-                return f"contains {what}"
-        return None
+        entries = (*(self._all or ()), *(_credentials(home) if home else ()))
+        counting = [entry for entry in entries if not (entry.if_written and read_only)]
+        above = [entry for entry in counting if is_under(path, entry.path)]
+        if above:
+            entry = max(above, key=lambda found: len(found.path))
+            return f"{'is' if path == entry.path else 'lies under'} {_forbidden(entry)}"
+        below = next((entry for entry in counting if is_under(entry.path, path)), None)
+        return None if below is None else f"contains {_forbidden(below)}"
 
     def _socket(self, path: str) -> str | None:
         """An engine's socket is the whole host, wherever it stands."""
-        if posixpath.basename(path) in ENGINE_SOCKETS or (
-            self._host.is_socket(path) and "docker" in posixpath.basename(path)
-        ):
+        if posixpath.basename(path) in ENGINE_SOCKETS:
             return "is a container engine's socket, which controls this host"
         inside = next((n for n in ENGINE_SOCKETS if self._host.is_socket(f"{path}/{n}")), None)
         return None if inside is None else f"contains {inside}, a container engine's socket"

@@ -115,3 +115,26 @@ def sender_allowed(entries: Sequence[str], sender: str) -> bool:
     """Whether one allowFrom list lets this sender through; `*` lets everyone."""
     wanted = _forms(trim(sender))
     return any(entry == "*" or wanted & _forms(entry) for entry in entries)
+
+
+def _fallback(data: Mapping[str, Any]) -> tuple[str, ...]:
+    """Discord's own allow lists stand in for a missing one of elevated, for both lists."""
+    channels = data.get("channels")
+    discord = channels.get("discord") if isinstance(channels, Mapping) else None
+    if not isinstance(discord, Mapping):
+        return ()
+    direct = discord.get("dm")
+    own = tokens(discord.get("allowFrom"))
+    return own or (tokens(direct.get("allowFrom")) if isinstance(direct, Mapping) else ())
+
+
+def sender_verdict(policy: ElevatedPolicy, data: Mapping[str, Any], sender: str) -> bool:
+    """Whether elevated would let this sender through, in the channel that `policy` was resolved for.
+
+    Every list that is set must name him, as the runtime demands; without a channel nobody gets through.
+    """
+    if not policy.enabled or policy.channel is None:
+        return False
+    lists = [tuple(entries) for entries in policy.wire["allowFrom"].values()]
+    spare = _fallback(data) if policy.channel == "discord" else ()
+    return bool(lists) and all(sender_allowed(entries or spare, sender) for entries in lists)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -155,12 +155,12 @@ def _place(policy: EffectivePolicy, tool: str) -> tuple[Place, str]:
 def exec_place(setting: str, *, sandboxed: bool) -> tuple[Place, str]:
     """Where `exec` really runs. Without a sandbox `sandbox` means the host, and 2026.2.17 asks nobody."""
     if setting == "node":
-        return Place.NODE, 'tools.exec.host is "node": a paired device runs it, with approvals.'
+        return Place.NODE, 'A paired device runs it, with approvals: tools.exec.host is "node".'
     if setting == "gateway":
-        return Place.HOST, 'tools.exec.host is "gateway": the host runs it, with approvals.'
+        return Place.HOST, 'The host runs it, with approvals: tools.exec.host is "gateway".'
     if sandboxed:
-        return Place.SANDBOX, "Commands run in the container."
-    return Place.HOST, "This session has no sandbox: the host runs it, and nobody is asked."
+        return Place.SANDBOX, "The container runs it."
+    return Place.HOST, "The host runs it, and nobody is asked: this session has no sandbox."
 
 
 def _missing_writer(policy: EffectivePolicy, tool: str) -> bool:
@@ -192,8 +192,3 @@ def _stop_hint(place: Place) -> str:
     if place is Place.HOST:
         return 'To keep it off the host: agents.defaults.sandbox.mode "all", tools.exec.host "sandbox".'
     return ""
-
-
-def stages_text(stages: Sequence[tuple[str, bool]]) -> str:
-    """One line for a human: each stage and whether it lets the tool through."""
-    return ", ".join(f"{key} {'yes' if passed else 'no'}" for key, passed in stages)

@@ -1,0 +1,99 @@
+"""What only the engine or this host can say about a policy: is the image there, what runs now."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from openclaw_sandbox.errors import SandboxError
+from openclaw_sandbox.policy.model import Finding, SeccompKind, Severity
+
+if TYPE_CHECKING:
+    from openclaw_sandbox.cli.ui import Ui
+    from openclaw_sandbox.engine.base import Observed
+    from openclaw_sandbox.lifecycle.compare import FieldCheck
+    from openclaw_sandbox.policy.model import EffectivePolicy
+
+#: `explain` is about the policy: it does not wait for a slow engine.
+_PATIENCE_S = 1.0
+
+
+def engine_findings(policy: EffectivePolicy) -> tuple[Finding, ...]:
+    """What `run` would be refused by this machine, as warnings. Never raises, never waits long."""
+    found = [_missing_profile(policy), _missing_image(policy)]
+    return tuple(finding for finding in found if finding is not None)
+
+
+def _missing_profile(policy: EffectivePolicy) -> Finding | None:
+    seccomp = policy.hardening.seccomp
+    if seccomp.kind is not SeccompKind.FILE or os.access(seccomp.path or "", os.R_OK):
+        return None
+    value = policy.values.get("docker.seccompProfile")
+    return Finding(
+        code="seccomp.missing",
+        severity=Severity.WARNING,
+        message=f"The seccomp profile {seccomp.path} cannot be read: run refuses.",
+        hint="Correct docker.seccompProfile, or remove it to use the built-in profile.",
+        origin=value.origin if value else None,
+    )
+
+
+def _missing_image(policy: EffectivePolicy) -> Finding | None:
+    from openclaw_sandbox.engine import open_engine
+    from openclaw_sandbox.lifecycle.ensure import missing_image
+
+    image = policy.hardening.image
+    try:
+        engine = open_engine(os.environ, patience_s=_PATIENCE_S)
+        if engine.image(image) is not None:
+            return None
+        missing = missing_image(image)
+    except SandboxError as error:
+        return Finding(
+            code="engine.unreachable",
+            severity=Severity.WARNING,
+            message=f"Not runnable now: {error.brief}",
+            hint=error.hint,
+        )
+    origin = policy.values["docker.image"].origin
+    return Finding(
+        code=missing.code,
+        severity=Severity.WARNING,
+        message=f"Not runnable now: {missing.brief}",
+        hint=missing.hint,
+        origin=origin,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveResult:
+    """The comparison with what runs; `observed` is None if there is no such container."""
+
+    observed: Observed | None
+    checks: tuple[FieldCheck, ...] = ()
+
+    @property
+    def agrees(self) -> bool:
+        """Whether there is a running container that keeps every promise."""
+        return self.observed is not None and self.observed.running and all(c.agrees for c in self.checks)
+
+
+def compare_live(policy: EffectivePolicy, ui: Ui) -> LiveResult:
+    """Compare the container that `run` would use with the one that is there.
+
+    Raises:
+        EngineError: the engine does not answer, or the image is missing.
+        WorkspaceError: the workspace cannot be used as the policy promises.
+    """
+    from openclaw_sandbox.cli.context import engine_of
+    from openclaw_sandbox.cli.ui import now_ms
+    from openclaw_sandbox.lifecycle.compare import compare
+    from openclaw_sandbox.lifecycle.ensure import draw_blueprint
+
+    engine = engine_of(ui)
+    observed = engine.inspect(policy.container_name)
+    if observed is None:
+        return LiveResult(observed=None)
+    blueprint = draw_blueprint(policy, engine, now_ms=now_ms(), touch=False)
+    return LiveResult(observed=observed, checks=compare(blueprint.spec, observed))

@@ -1,0 +1,224 @@
+"""`explain` for a human: the verdict first, then what is wrong, then only what differs from the defaults."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from openclaw_sandbox.cli.render.layout import columns_of, paragraph, width
+from openclaw_sandbox.config.origin import OriginKind
+from openclaw_sandbox.policy.findings import errors
+from openclaw_sandbox.policy.model import Severity
+from openclaw_sandbox.policy.paths import MountKind
+from openclaw_sandbox.policy.sizes import human_size
+from openclaw_sandbox.policy.toolcall import exec_place
+
+if TYPE_CHECKING:
+    from openclaw_sandbox.cli.explain import View
+    from openclaw_sandbox.cli.ui import Ui
+    from openclaw_sandbox.config.origin import Origin
+    from openclaw_sandbox.policy.model import EffectivePolicy, Finding, Resolved
+
+_MARKS = {
+    Severity.ERROR: ("refused", "error"),
+    Severity.WARNING: ("warning", "warning"),
+    Severity.INFO: ("note", "dim"),
+}
+_SIZES = frozenset({"docker.memory", "docker.memorySwap", "docker.shmSize"})
+
+
+def short_path(path: str, home: Path) -> str:
+    """A path with the home folder as `~`."""
+    root = str(home)
+    return f"~{path[len(root) :]}" if root != "/" and (path == root or path.startswith(f"{root}/")) else path
+
+
+def where(origin: Origin | None, view: View, *, with_key: bool = False) -> str:
+    """`openclaw.json:12`, with the key path if asked; built-in layers by their name."""
+    if origin is None:
+        return ""
+    if origin.kind is not OriginKind.FILE or origin.file is None:
+        return origin.key or origin.kind.value
+    main = origin.file == str(view.config.paths.config_file)
+    name = Path(origin.file).name if main else short_path(origin.file, view.config.paths.home)
+    place = origin.location()
+    text = f"{name}:{place.line}" if place else name
+    return f"{text} {origin.key}" if with_key else text
+
+
+def shown(resolved: Resolved[Any], view: View) -> str:
+    """A value on one line."""
+    return show_value(resolved.key, resolved.value, view)
+
+
+def show_value(key: str, value: Any, view: View) -> str:
+    """A value on one line, secrets hidden, sizes readable."""
+    safe = view.redactor.value(key, value)
+    if key in _SIZES and isinstance(safe, int) and safe > 0:
+        return human_size(safe)
+    if isinstance(safe, bool):
+        return "true" if safe else "false"
+    if isinstance(safe, list):
+        return ", ".join(map(str, safe)) or "(empty)"
+    if isinstance(safe, dict):
+        return ", ".join(f"{name}={item}" for name, item in safe.items()) or "(empty)"
+    return str(safe) if safe != "" else '""'
+
+
+class TextView:
+    """Writes one view, line by line."""
+
+    def __init__(self, view: View, ui: Ui) -> None:
+        self._view = view
+        self._ui = ui
+        self._width = width()
+        self.lines: list[str] = []
+
+    def heading(self, text: str) -> None:
+        """A blank line and a title."""
+        self.lines += ["", self._ui.paint(text, "bold", sys.stdout)]
+
+    def verdict(self) -> None:
+        """Sandboxed or not, why, and whether `run` would start."""
+        policy = self._view.policy
+        answer = "Sandboxed" if policy.sandboxed_by_openclaw else "Not sandboxed"
+        style = "ok" if policy.sandboxed_by_openclaw else "warning"
+        self.lines.append(f"{self._ui.paint(answer, style, sys.stdout)}: {self._view.why()}.")
+        stopping = errors(self._view.findings)
+        if stopping:
+            count = "one thing is" if len(stopping) == 1 else f"{len(stopping)} things are"
+            word = self._ui.paint("Refused", "error", sys.stdout)
+            self.lines.append(f"{word}: run does not start, {count} not allowed.")
+        self.lines += columns_of(self._summary(), indent="", total=self._width)
+
+    def _summary(self) -> list[tuple[str, str]]:
+        policy, view = self._view.policy, self._view
+        config = policy.config_file or f"none ({view.config.paths.config_file} does not exist)"
+        return [
+            ("agent", f"{policy.agent_id}   session {policy.session_key}"),
+            ("config", short_path(config, view.config.paths.home)),
+            ("container", f"{policy.container_name}   scope {policy.scope.value}"),
+            ("exec", exec_sentence(policy)),
+        ]
+
+    def findings(self, *, notes: bool) -> None:
+        """Errors and warnings, each with its place and the key or command that fixes it."""
+        wanted = [f for f in self._view.findings if notes or f.severity is not Severity.INFO]
+        if wanted:
+            self.lines.append("")
+        for finding in wanted:
+            self._finding(finding)
+
+    def _finding(self, finding: Finding) -> None:
+        word, style = _MARKS[finding.severity]
+        place = where(finding.origin, self._view)
+        in_file = finding.origin is not None and finding.origin.kind is OriginKind.FILE
+        message = self._view.redactor.text(finding.message + (f" [{place}]" if in_file else ""))
+        wrapped = paragraph(message, first=f"{word}: ", rest="  ", columns=self._width)
+        wrapped[0] = wrapped[0].replace(f"{word}:", self._ui.paint(f"{word}:", style, sys.stdout), 1)
+        self.lines += wrapped
+        if finding.hint:
+            hint = self._view.redactor.text(finding.hint)
+            self.lines += paragraph(hint, first="  fix: ", rest="       ", columns=self._width)
+
+    def values(self, *, everything: bool) -> None:
+        """What a file or flag set, or every value."""
+        chosen = [
+            value
+            for key, value in sorted(self._view.policy.values.items())
+            if everything or value.origin.kind is not OriginKind.BUILT_IN
+        ]
+        self.heading("Every value" if everything else "Differs from the defaults")
+        rows = [(value.key, shown(value, self._view), self._origin(value)) for value in chosen]
+        self.lines += columns_of(rows, total=self._width) or ["  nothing: every value is a default"]
+
+    def _origin(self, value: Resolved[Any]) -> str:
+        lost = [c for c in value.overridden if c.origin.kind is not OriginKind.BUILT_IN]
+        text = where(value.origin, self._view)
+        if not lost:
+            return text
+        was = show_value(value.key, lost[-1].value, self._view)
+        return f"{text} (over {was}, {where(lost[-1].origin, self._view)})"
+
+    def mounts(self) -> None:
+        """What the sandbox sees of the host, and where it can write."""
+        self.heading("What the sandbox sees")
+        rows = [
+            (
+                mount.destination,
+                "read-write" if mount.writable else "read-only",
+                "in memory" if mount.kind is MountKind.TMPFS else str(mount.source),
+            )
+            for mount in self._view.paths.mounts
+        ]
+        root = "read-write" if not self._view.policy.hardening.read_only_root else "read-only"
+        self.lines += columns_of([*rows, ("/ (the image)", root, "")], total=self._width)
+
+    def limits(self) -> None:
+        """The hardening in one glance."""
+        hardening = self._view.policy.hardening
+        memory = human_size(hardening.memory_bytes) if hardening.memory_bytes else "unlimited"
+        parts = [
+            f"network {hardening.network}",
+            f"capabilities dropped: {', '.join(hardening.cap_drop) or 'none'}",
+            f"seccomp {hardening.seccomp.path or hardening.seccomp.kind.value}",
+            f"memory {memory}",
+            f"pids {hardening.pids_limit}",
+            f"cpus {hardening.cpus:g}" if hardening.cpus else "cpus unlimited",
+            f"user {hardening.user or 'the owner of the workspace, never root'}",
+        ]
+        self.heading("Enforced by run")
+        self.lines += paragraph("; ".join(parts) + ".", first="  ", rest="  ", columns=self._width)
+
+    def tools(self) -> None:
+        """The sandbox stage of the tool policy, and elevated."""
+        policy = self._view.policy
+        self.heading("Tools")
+        for word, names, source in (
+            ("allow", policy.tools.allow, policy.tools.allow_source),
+            ("deny", policy.tools.deny, policy.tools.deny_source),
+        ):
+            text = ", ".join(names) or ("everything" if word == "allow" else "nothing")
+            first = f"  {word} ({source['source']}): "
+            self.lines += paragraph(text, first=first, rest="    ", columns=self._width)
+        self.lines += paragraph(elevated_sentence(self._view), first="  elevated: ", columns=self._width)
+
+    def more(self) -> None:
+        """Where to look next."""
+        notes = sum(1 for f in self._view.findings if f.severity is Severity.INFO)
+        count = f" ({notes} notes)" if notes > 1 else " (1 note)" if notes else ""
+        self.lines += ["", f"More: --all{count}, --tool NAME, --path PATH, --key KEY, --json"]
+
+
+def exec_sentence(policy: EffectivePolicy) -> str:
+    """Where OpenClaw runs commands of this session, and why."""
+    _, why = exec_place(policy.exec_host.setting, sandboxed=policy.sandboxed_by_openclaw)
+    return why.rstrip(".")
+
+
+def elevated_sentence(view: View) -> str:
+    """The state of the way out, in one line."""
+    elevated = view.policy.elevated
+    if elevated.always_allowed_by_config:
+        return f"open to everyone on {elevated.channel}"
+    if elevated.allowed_by_config:
+        return f"open to the senders in tools.elevated.allowFrom.{elevated.channel}"
+    failures = [f"{failure['gate']} ({failure['key']})" for failure in elevated.wire["failures"]]
+    if failures:
+        return f"shut: {', '.join(failures)}"
+    return "no chat channel known for this session; see --channel"
+
+
+def explain_text(view: View, ui: Ui, *, everything: bool) -> str:
+    """The whole page."""
+    page = TextView(view, ui)
+    page.verdict()
+    page.findings(notes=everything)
+    page.values(everything=everything)
+    page.mounts()
+    page.limits()
+    if everything:
+        page.tools()
+    page.more()
+    return "\n".join(page.lines)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import platform
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.errors import SandboxError
@@ -21,22 +22,32 @@ _PATIENCE_S = 1.0
 
 def engine_findings(policy: EffectivePolicy) -> tuple[Finding, ...]:
     """What `run` would be refused by this machine, as warnings. Never raises, never waits long."""
-    found = [_missing_profile(policy), _missing_image(policy)]
-    return tuple(finding for finding in found if finding is not None)
+    image = _missing_image(policy)
+    return (*_profile_findings(policy), *((image,) if image else ()))
 
 
-def _missing_profile(policy: EffectivePolicy) -> Finding | None:
-    seccomp = policy.hardening.seccomp
-    if seccomp.kind is not SeccompKind.FILE or os.access(seccomp.path or "", os.R_OK):
-        return None
+def _profile_findings(policy: EffectivePolicy) -> tuple[Finding, ...]:
+    """What is wrong or odd about a seccomp profile of the operator's own."""
+    from openclaw_sandbox.lifecycle.ensure import seccomp_profile
+    from openclaw_sandbox.spec.seccomp import profile_warnings
+
+    if policy.hardening.seccomp.kind is not SeccompKind.FILE:
+        return ()
     value = policy.values.get("docker.seccompProfile")
-    return Finding(
-        code="seccomp.missing",
+    finding = Finding(
+        code="seccomp.profile",
         severity=Severity.WARNING,
-        message=f"The seccomp profile {seccomp.path} cannot be read: run refuses.",
+        message="",
         hint="Correct docker.seccompProfile, or remove it to use the built-in profile.",
         origin=value.origin if value else None,
     )
+    try:
+        text = seccomp_profile(policy, platform.machine())
+    except SandboxError as error:
+        faults = "; ".join(f"{issue.path}: {issue.message}" for issue in error.issues if issue.path)
+        message = f"run refuses: {error.brief} {faults}".rstrip()
+        return (replace(finding, code="seccomp.unusable", message=message),)
+    return tuple(replace(finding, message=warning) for warning in profile_warnings(text or "{}"))
 
 
 def _missing_image(policy: EffectivePolicy) -> Finding | None:

@@ -83,7 +83,7 @@ def draw_blueprint(policy: EffectivePolicy, engine: Engine, *, now_ms: int, touc
     user = prepare_workspace(policy) if touch else plan_user(policy)
     context = BuildContext(
         user=user,
-        seccomp_profile=_seccomp_profile(policy, image.architecture),
+        seccomp_profile=seccomp_profile(policy, image.architecture),
         created_at_ms=now_ms,
     )
     spec = build_spec(policy, context)
@@ -121,7 +121,12 @@ def missing_image(reference: str) -> ImageMissingError:
     return ImageMissingError(f"The image {reference} is not on this machine.", hint=hint)
 
 
-def _seccomp_profile(policy: EffectivePolicy, architecture: str) -> str | None:
+def seccomp_profile(policy: EffectivePolicy, architecture: str) -> str | None:
+    """The text of the policy's syscall filter for an architecture; None means the engine's own.
+
+    Raises:
+        ConfigError: the profile's file cannot be used, or there is no built-in one for this architecture.
+    """
     from openclaw_sandbox.spec.seccomp import load_profile_file, profile_json
 
     seccomp = policy.hardening.seccomp

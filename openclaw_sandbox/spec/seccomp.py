@@ -51,7 +51,7 @@ def profile_json(arch: str, *, blocked: Iterable[str] = ()) -> str:
     if arch not in ARCHITECTURES:
         raise ConfigError(
             f"There is no seccomp profile for the architecture {arch!r}.",
-            hint='Set seccomp_profile to "docker-default", or to a profile of your own.',
+            hint='Set docker.seccompProfile to "docker-default", or to a profile of your own.',
         )
     refused = _known_syscalls(blocked)
     profile = _shipped(ARCHITECTURES[arch])
@@ -72,7 +72,7 @@ def load_profile_file(text: str, *, file: str | None = None, blocked: Iterable[s
         raise ConfigError(
             f"{file or 'The seccomp profile'} is not a seccomp profile in Docker's format.",
             issues=issues,
-            hint="`openclaw-sandbox` uses a profile of its own when none is named.",
+            hint="Correct it, or remove docker.seccompProfile to use the built-in profile.",
         )
     return _compact(_with_blocked(profile, _known_syscalls(blocked)))
 

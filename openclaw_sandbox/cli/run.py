@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from openclaw_sandbox.cli import options
+from openclaw_sandbox.cli.render.run import Capture, run_document, tell
 from openclaw_sandbox.cli.ui import ColorChoice, Ui, now_ms
 from openclaw_sandbox.errors import UsageError
 
 if TYPE_CHECKING:
     from openclaw_sandbox.lifecycle.ensure import Blueprint
-    from openclaw_sandbox.lifecycle.execute import Result, Streams
     from openclaw_sandbox.lifecycle.run import RunRequest
+    from openclaw_sandbox.lifecycle.streams import Streams
 
 EXAMPLES = """
 openclaw-sandbox run -- id
@@ -53,6 +54,9 @@ def run(
         str | None,
         typer.Option("--timeout", metavar="TIME", help="End it after 30s, 5m, ...: 124."),
     ] = None,
+    max_output: Annotated[
+        str | None, typer.Option("--max-output", metavar="SIZE", help="End it when it wrote more: 10m.")
+    ] = None,
     rm: Annotated[bool, typer.Option("--rm", help="A container for this command alone.")] = False,
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
@@ -64,10 +68,24 @@ def run(
 
     The status is the command's own; 124 timed out, 125 the sandbox failed, 126 not executable, 127 not found.
     """
+    from openclaw_sandbox.lifecycle.durations import parse_duration
+    from openclaw_sandbox.lifecycle.environment import command_variables
+    from openclaw_sandbox.lifecycle.run import RunRequest
+
     ui = Ui(as_json=as_json, quiet=quiet, verbose=verbose, color=color)
     if not command:
         raise UsageError("There is no command to run.", hint="Write it after --: openclaw-sandbox run -- id")
-    request = _request(command, env, env_file, workdir, user, tty, timeout, rm)
+    _check_terminal(tty)
+    request = RunRequest(
+        argv=tuple(command),
+        env=command_variables(env or (), env_file or (), os.environ),
+        workdir=_inside(workdir),
+        user=_checked_user(user),
+        tty=bool(tty),
+        timeout_s=None if timeout is None else parse_duration(timeout, flag="--timeout"),
+        output_limit=None if max_output is None else _size(max_output),
+        alone=rm,
+    )
     return _carry_out(context, ui, request, session=session, agent=agent, dry_run=dry_run)
 
 
@@ -90,56 +108,48 @@ def _carry_out(
     blueprint = draw_blueprint(policy, engine, now_ms=now_ms(), touch=not dry_run)
     if dry_run:
         return _dry_run(ui, blueprint, request, engine)
-    from openclaw_sandbox.lifecycle.execute import exit_status
     from openclaw_sandbox.lifecycle.run import run as run_in_sandbox
 
     sys.stdout.flush()
-    result = run_in_sandbox(blueprint, request, engine, _streams(request), log=ui.debug)
-    _tell(ui, blueprint, request, result)
-    return exit_status(result)
+    capture = Capture() if ui.as_json else None
+    report = run_in_sandbox(blueprint, request, engine, _streams(request, capture), log=ui.debug)
+    if capture is not None:
+        ui.json(run_document(report, capture))
+    tell(ui, report)
+    return report.exit_status
 
 
-def _request(
-    command: list[str],
-    env: list[str] | None,
-    env_file: list[Path] | None,
-    workdir: str | None,
-    user: str | None,
-    tty: bool | None,
-    timeout: str | None,
-    rm: bool,
-) -> RunRequest:
-    from openclaw_sandbox.lifecycle.durations import parse_duration
-    from openclaw_sandbox.lifecycle.environment import command_variables
-    from openclaw_sandbox.lifecycle.run import RunRequest
-
+def _check_terminal(tty: bool | None) -> None:
     if tty and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("-t needs a terminal on stdin and stdout, and there is none.", hint="Leave -t out.")
+
+
+def _inside(workdir: str | None) -> str | None:
     if workdir is not None and not workdir.startswith("/"):
         raise UsageError(f"--workdir {workdir!r} is not an absolute path inside the sandbox.")
-    if user is not None:
-        _check_user(user)
-    return RunRequest(
-        argv=tuple(command),
-        env=command_variables(env or (), env_file or (), os.environ),
-        workdir=workdir,
-        user=user,
-        tty=bool(tty),
-        timeout_s=None if timeout is None else parse_duration(timeout, flag="--timeout"),
-        alone=rm,
-    )
+    return workdir
 
 
-def _check_user(user: str) -> None:
+def _size(text: str) -> int:
+    from openclaw_sandbox.policy.sizes import size_bytes
+
+    try:
+        return size_bytes(text)
+    except ValueError as error:
+        raise UsageError(f"--max-output: {error}", hint="Write bytes or a unit: 65536, 512k, 10m.") from None
+
+
+def _checked_user(user: str | None) -> str | None:
     from openclaw_sandbox.spec.identity import parse_user
 
+    if user is None:
+        return None
     numeric = parse_user(user)
     if numeric is None:
         raise UsageError(f"--user {user!r} is not UID or UID:GID.", hint="Use numbers: --user 1000:1000")
     if numeric.uid == 0 or numeric.gid == 0:
-        raise UsageError(
-            "No command runs as root in a sandbox.", hint="Leave --user out, or use another uid."
-        )
+        raise UsageError("No command runs as root in a sandbox.", hint="Use another uid, or none.")
+    return numeric.text()
 
 
 def _with_policy_defaults(request: RunRequest, timeout_s: float | None) -> RunRequest:
@@ -150,12 +160,12 @@ def _with_policy_defaults(request: RunRequest, timeout_s: float | None) -> RunRe
     return replace(request, timeout_s=min(limits) if limits else None)
 
 
-def _streams(request: RunRequest) -> Streams:
-    from openclaw_sandbox.lifecycle.execute import Streams, fd_sink
+def _streams(request: RunRequest, capture: Capture | None) -> Streams:
+    from openclaw_sandbox.lifecycle.streams import Streams, fd_sink
 
     return Streams(
-        stdout=fd_sink(sys.stdout.fileno()),
-        stderr=fd_sink(sys.stderr.fileno()),
+        stdout=capture.stdout.extend if capture else fd_sink(sys.stdout.fileno()),
+        stderr=capture.stderr.extend if capture else fd_sink(sys.stderr.fileno()),
         stdin=_stdin(),
         tty=sys.stdin.fileno() if request.tty else None,
     )
@@ -167,19 +177,6 @@ def _stdin() -> int | None:
         return sys.stdin.fileno() if sys.stdin is not None else None
     except (OSError, ValueError):
         return None
-
-
-def _tell(ui: Ui, blueprint: Blueprint, request: RunRequest, result: Result) -> None:
-    """What the command itself could not say."""
-    from openclaw_sandbox.lifecycle.execute import Ending
-
-    if result.failure is not None:
-        ui.warn(result.failure.brief)
-        ui.debug(result.failure.said)
-    elif result.ending is Ending.TIMED_OUT:
-        ui.warn(f"timed out after {request.timeout_s:g} s; everything it had started was ended.")
-    if result.container_ended:
-        ui.warn(f"the sandbox {blueprint.spec.name} was stopped to end the command for certain.")
 
 
 def _dry_run(ui: Ui, blueprint: Blueprint, request: RunRequest, engine: Any) -> int:

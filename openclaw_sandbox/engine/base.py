@@ -251,6 +251,10 @@ class Engine(Protocol):
         """The main process's exit status. Raises EngineHangingError after `timeout_s`."""
         ...
 
+    def oom_seen(self, container_id: str, *, since_s: float, until_s: float) -> bool:
+        """Whether the kernel killed a process of it for memory between two moments (seconds since 1970)."""
+        ...
+
     def exec_start(self, container_id: str, spec: ExecSpec) -> StartedExec:
         """Start a command. Raises EngineError if the container is not running or gone."""
         ...

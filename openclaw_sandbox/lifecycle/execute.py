@@ -16,20 +16,23 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from openclaw_sandbox.engine.docker.failure import classify_exec, may_be_complaint
+from openclaw_sandbox.engine.docker.failure import classify_exec
 from openclaw_sandbox.errors import EngineError, EngineLostError
+from openclaw_sandbox.lifecycle.streams import Budget, HoldBack, Outlet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from openclaw_sandbox.engine.base import ExecStatus, Sink, Stream
+    from openclaw_sandbox.engine.base import ExecStatus, Stream
     from openclaw_sandbox.engine.docker.failure import ExecFailure
+    from openclaw_sandbox.lifecycle.streams import Streams
 
 #: After everything was killed, the streams end at once; an engine that needs longer is lost.
 _KILL_GRACE_S = 10.0
 #: A reader that takes nothing for so long, while the command is being ended, gets no more.
 _STUCK_READER_S = 0.3
-_HELD_BYTES = 4096
+#: How often somebody may look at the counters while the command runs.
+_TICK_S = 0.1
 
 
 class Ending(enum.Enum):
@@ -39,6 +42,7 @@ class Ending(enum.Enum):
     TIMED_OUT = "timed-out"
     INTERRUPTED = "interrupted"  # by a signal to this tool
     READER_GONE = "reader-gone"  # stdout or stderr was closed
+    TOO_MUCH_OUTPUT = "too-much-output"
     NOT_STARTED = "not-started"
 
 
@@ -52,6 +56,10 @@ class Result:
     failure: ExecFailure | None = None
     container_ended: bool = False
     duration_s: float = 0.0
+    stdout_bytes: int = 0
+    stderr_bytes: int = 0
+    left_out_bytes: int = 0  # beyond the output limit, between the head and the tail
+    last_words: bytes = field(default=b"", repr=False)  # the end of stderr
 
 
 class Command(Protocol):
@@ -73,23 +81,11 @@ class Command(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Streams:
-    """This tool's ends. `stdin` is a file descriptor or None; `tty` a terminal to follow in size."""
+class Bounds:
+    """What ends a command besides itself: seconds, and bytes of output on both streams together."""
 
-    stdout: Sink
-    stderr: Sink
-    stdin: int | None
-    tty: int | None = None
-
-
-def fd_sink(descriptor: int) -> Sink:
-    """A sink that writes everything to a file descriptor, waiting as long as its reader does."""
-
-    def write(data: memoryview) -> None:
-        while data:
-            data = data[os.write(descriptor, data) :]
-
-    return write
+    timeout_s: float | None = None
+    output_limit: int | None = None
 
 
 _SIGNALS = {signal.SIGINT: "INT", signal.SIGTERM: "TERM", signal.SIGHUP: "HUP"}
@@ -97,51 +93,37 @@ _SIGNALS = {signal.SIGINT: "INT", signal.SIGTERM: "TERM", signal.SIGHUP: "HUP"}
 
 @dataclass(slots=True)
 class _Event:
-    kind: str  # "ended", "broken", "reader-gone", "signal"
+    kind: str  # "ended", "broken", "reader-gone", "flood", "signal"
     signum: int = 0
     error: Exception | None = None
-
-
-@dataclass(slots=True)
-class _HoldBack:
-    """Keeps the first output back while it looks like the engine's own complaint."""
-
-    sink: Sink
-    held: bytearray = field(default_factory=bytearray)
-    open: bool = False
-
-    def __call__(self, data: memoryview) -> None:
-        if self.open:
-            self.sink(data)
-            return
-        self.held += data
-        if not may_be_complaint(bytes(self.held)) or len(self.held) > _HELD_BYTES:
-            self.release()
-
-    def release(self) -> None:
-        self.open = True
-        if self.held:
-            self.sink(memoryview(bytes(self.held)))
-            self.held.clear()
 
 
 class Execution:
     """Drives one command from its start to its end. Use `run` once."""
 
-    def __init__(self, command: Command, streams: Streams, *, timeout_s: float | None, name: str) -> None:
+    def __init__(
+        self,
+        command: Command,
+        streams: Streams,
+        *,
+        bounds: Bounds,
+        name: str,
+        on_tick: Callable[[], None] = lambda: None,
+    ) -> None:
         self._command = command
         self._streams = streams
-        self._timeout_s = timeout_s
+        self._bounds = bounds
         self._name = name
+        self._on_tick = on_tick
         self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
-        self._stdout = _HoldBack(self._timed(streams.stdout))
-        self._stderr = self._timed(streams.stderr)
+        budget = Budget(bounds.output_limit, lambda: self._events.put(_Event("flood")))
+        self._stdout, self._stderr = Outlet(streams.stdout, budget), Outlet(streams.stderr, budget)
+        self._held = HoldBack(self._stdout)
         self._ending = Ending.EXITED
         self._signum = 0
         self._container_ended = False
         self._killed = False
         self._stream_dropped = False
-        self._delivering_since: float | None = None
 
     def run(self) -> Result:
         """Wait for the end of the command, serving its streams.
@@ -150,7 +132,8 @@ class Execution:
             EngineLostError: the engine went away; whether the command still runs is unknown.
         """
         started = time.monotonic()
-        deadline = None if self._timeout_s is None else started + self._timeout_s
+        deadline = None if self._bounds.timeout_s is None else started + self._bounds.timeout_s
+        self._on_tick()
         with self._signals():
             threading.Thread(target=self._pump_output, daemon=True).start()
             if self._streams.stdin is not None:
@@ -158,16 +141,19 @@ class Execution:
                 threading.Thread(target=self._pump_input, args=feed, daemon=True).start()
             self._serve_until_streams_end(deadline)
             status = self._await_exit(deadline)
+        self._on_tick()
         if self._ending is Ending.INTERRUPTED and not self._killed:
             self._end()  # what outlived the interrupted command
         return self._result(status, time.monotonic() - started)
 
     def _result(self, status: ExecStatus, duration_s: float) -> Result:
         code = -1 if status.exit_code is None else status.exit_code
-        failure = classify_exec(code, status.pid, bytes(self._stdout.held), self._name)
-        if failure is None:
+        failure = classify_exec(code, status.pid, bytes(self._held.held), self._name)
+        if failure is None and not self._stream_dropped:
             with contextlib.suppress(OSError):
-                self._stdout.release()
+                self._held.release()
+                self._stdout.flush()
+                self._stderr.flush()
         return Result(
             ending=Ending.NOT_STARTED if failure else self._ending,
             exit_code=code,
@@ -175,6 +161,10 @@ class Execution:
             failure=failure,
             container_ended=self._container_ended,
             duration_s=duration_s,
+            stdout_bytes=self._stdout.total,
+            stderr_bytes=self._stderr.total,
+            left_out_bytes=self._stdout.left_out + self._stderr.left_out,
+            last_words=self._stderr.last_words or self._stdout.last_words,
         )
 
     # ---- the main thread
@@ -193,6 +183,9 @@ class Execution:
                 self._ending = Ending.READER_GONE
                 self._drop_stream()
                 self._end()
+            elif event.kind == "flood":
+                self._ending = Ending.TOO_MUCH_OUTPUT
+                self._end()
             elif event.kind == "signal":
                 self._on_signal(event.signum)
             if self._stream_dropped or (event is not None and event.kind == "broken"):
@@ -202,13 +195,16 @@ class Execution:
 
     def _next_event(self, deadline: float | None) -> _Event | None:
         """The next event; None when the time is up."""
-        left = None if deadline is None else deadline - time.monotonic()
-        if left is not None and left <= 0 and self._killed:
-            raise EngineLostError("The engine does not end a command that was killed.")
-        try:
-            return self._events.get(timeout=None if left is None else max(left, 0))
-        except queue.Empty:
-            return None
+        while True:
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0 and self._killed:
+                raise EngineLostError("The engine does not end a command that was killed.")
+            try:
+                return self._events.get(timeout=_TICK_S if left is None else min(max(left, 0), _TICK_S))
+            except queue.Empty:
+                if left is not None and left <= 0:
+                    return None
+                self._on_tick()
 
     def _on_signal(self, signum: int) -> None:
         first = self._ending is not Ending.INTERRUPTED
@@ -239,8 +235,9 @@ class Execution:
         worker.start()
         while worker.is_alive():
             worker.join(_STUCK_READER_S / 3)
-            since = self._delivering_since
-            if since is not None and time.monotonic() - since > _STUCK_READER_S:
+            now = time.monotonic()
+            waits = (outlet.busy_since for outlet in (self._stdout, self._stderr))
+            if any(since is not None and now - since > _STUCK_READER_S for since in waits):
                 self._drop_stream()
         if outcome and isinstance(outcome[0], EngineError):
             raise outcome[0]
@@ -250,16 +247,6 @@ class Execution:
         if not self._stream_dropped:
             self._stream_dropped = True
             self._command.stream.close()
-
-    def _timed(self, sink: Sink) -> Sink:
-        """`sink`, and a note of since when it has been busy."""
-
-        def deliver(data: memoryview) -> None:
-            self._delivering_since = time.monotonic()
-            sink(data)
-            self._delivering_since = None
-
-        return deliver
 
     def _await_exit(self, deadline: float | None) -> ExecStatus:
         """The streams are closed, the command perhaps not yet: it may have closed them itself."""
@@ -291,7 +278,7 @@ class Execution:
 
     def _pump_output(self) -> None:
         try:
-            self._command.stream.pump(self._stdout, self._stderr)
+            self._command.stream.pump(self._held, self._stderr)
         except OSError as error:
             self._events.put(_Event("reader-gone", error=error))
         except Exception as error:
@@ -332,32 +319,17 @@ class Execution:
             self._command.stream.resize(rows=size.lines, columns=size.columns)
 
 
-@contextlib.contextmanager
-def raw_terminal(descriptor: int | None) -> Iterator[None]:
-    """Every key goes to the command, Ctrl-C too; the terminal is put back whatever happens."""
-    if descriptor is None:
-        yield
-        return
-    import termios
-    import tty
-
-    before = termios.tcgetattr(descriptor)
-    tty.setraw(descriptor)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
-
-
-def exit_status(result: Result, *, timeout: Callable[[], int] = lambda: 124) -> int:
+def exit_status(result: Result) -> int:
     """The tool's own exit status for a result (the CLI's contract)."""
     match result.ending:
         case Ending.TIMED_OUT:
-            return timeout()
+            return 124
         case Ending.NOT_STARTED:
             return result.failure.reason.exit_status if result.failure else 125
         case Ending.READER_GONE:
             return 128 + signal.SIGPIPE
+        case Ending.TOO_MUCH_OUTPUT:
+            return 128 + signal.SIGKILL
         case Ending.INTERRUPTED if result.signum != signal.SIGINT or result.exit_code in (0, 137):
             return 128 + result.signum
         case _:

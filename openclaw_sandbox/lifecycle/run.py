@@ -11,15 +11,22 @@ from typing import TYPE_CHECKING
 from openclaw_sandbox.engine.base import ExecSpec, ExecStatus
 from openclaw_sandbox.engine.docker.failure import NotStarted
 from openclaw_sandbox.errors import EngineError
+from openclaw_sandbox.lifecycle.counters import Meter
 from openclaw_sandbox.lifecycle.ensure import Blueprint, Ready, create, ensure, make
-from openclaw_sandbox.lifecycle.execute import Execution, Result, Streams, raw_terminal
+from openclaw_sandbox.lifecycle.execute import Bounds, Execution, exit_status
 from openclaw_sandbox.lifecycle.reaper import MARK, Reaper, boot_ticks
+from openclaw_sandbox.lifecycle.streams import raw_terminal
+from openclaw_sandbox.lifecycle.witness import Witness
 from openclaw_sandbox.spec.build import exec_env
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from openclaw_sandbox.engine.base import Engine, Stream
+    from openclaw_sandbox.lifecycle.cause import Cause
+    from openclaw_sandbox.lifecycle.counters import Usage
+    from openclaw_sandbox.lifecycle.execute import Result
+    from openclaw_sandbox.lifecycle.streams import Streams
 
 #: Somebody may stop the container between our look and the exec.
 _RETRY_PAUSES_S = (0.1, 0.5, 2.0)
@@ -35,7 +42,23 @@ class RunRequest:
     user: str | None = None
     tty: bool = False
     timeout_s: float | None = None
+    output_limit: int | None = None  # bytes on both streams together
     alone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """What a run came to. `exit_status` is the tool's own."""
+
+    result: Result
+    usage: Usage
+    cause: Cause
+    container: str
+
+    @property
+    def exit_status(self) -> int:
+        """See the CLI's contract."""
+        return exit_status(self.result)
 
 
 def run(
@@ -45,8 +68,8 @@ def run(
     streams: Streams,
     *,
     log: Callable[[str], None] = lambda _line: None,
-) -> Result:
-    """Run the command in the policy's container (or one of its own) until it ends.
+) -> RunReport:
+    """Run the command in the policy's container (or one of its own) until it ends, and say why it ended.
 
     Raises:
         EngineError: the sandbox could not be made or was lost; see `ensure`.
@@ -65,11 +88,11 @@ def run(
         ready = ensure(blueprint, engine, log=log)
         for warning in ready.warnings:
             log(warning)
-        result = _run_in(ready, blueprint, request, engine, streams)
-        gone = result.failure is not None and result.failure.reason is NotStarted.GONE
+        report = _run_in(ready, blueprint, request, engine, streams)
+        failure = report.result.failure
         pause_s = next(pauses, None)
-        if not gone or pause_s is None:
-            return result
+        if failure is None or failure.reason is not NotStarted.GONE or pause_s is None:
+            return report
         time.sleep(pause_s)
 
 
@@ -91,7 +114,7 @@ def command_env(blueprint: Blueprint, request: RunRequest) -> dict[str, str]:
 
 def _run_in(
     ready: Ready, blueprint: Blueprint, request: RunRequest, engine: Engine, streams: Streams
-) -> Result:
+) -> RunReport:
     mark = secrets.token_hex(16)
     reaper = Reaper(
         engine=engine, container_id=ready.container_id, mark=mark, since=boot_ticks(), user=request.user
@@ -111,14 +134,35 @@ def _run_in(
         raise
     reaper.exec_id = started.exec_id
     command = _ExecCommand(engine, started.exec_id, started.stream, reaper)
-    return _drive(command, request, streams)
+    return _drive(command, Site(blueprint, engine, ready.container_id), request, streams)
 
 
-def _drive(command: _ExecCommand | _MainCommand, request: RunRequest, streams: Streams) -> Result:
-    execution = Execution(command, streams, timeout_s=request.timeout_s, name=request.argv[0])
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a command runs."""
+
+    blueprint: Blueprint
+    engine: Engine
+    container_id: str
+    fresh: bool = False  # the container was made for this command
+
+
+def _drive(
+    command: _ExecCommand | _MainCommand, site: Site, request: RunRequest, streams: Streams
+) -> RunReport:
+    started_s = time.time()
+    observed = site.engine.inspect(site.container_id)
+    meter = Meter(observed.pid if observed else 0, fresh=site.fresh)
+    bounds = Bounds(timeout_s=request.timeout_s, output_limit=request.output_limit)
+    execution = Execution(command, streams, bounds=bounds, name=request.argv[0], on_tick=meter.sample)
     try:
         with raw_terminal(streams.tty):
-            return execution.run()
+            result = execution.run()
+        witness = Witness(
+            blueprint=site.blueprint, engine=site.engine, container_id=site.container_id, started_s=started_s
+        )
+        cause = witness.judge(result, meter.usage(), bounds, own_container=site.fresh)
+        return RunReport(result=result, usage=meter.usage(), cause=cause, container=site.blueprint.spec.name)
     except BaseException:
         with contextlib.suppress(EngineError):
             command.end()
@@ -167,7 +211,7 @@ class _MainCommand:
 
 def _run_as_main_process(
     blueprint: Blueprint, request: RunRequest, engine: Engine, streams: Streams
-) -> Result:
+) -> RunReport:
     spec = replace(
         blueprint.spec,
         name=_own_name(blueprint),
@@ -182,6 +226,7 @@ def _run_as_main_process(
     try:
         stream = engine.attach(container_id, stdin=streams.stdin is not None, tty=request.tty)
         engine.start(container_id)
-        return _drive(_MainCommand(engine, container_id, stream), request, streams)
+        site = Site(blueprint, engine, container_id, fresh=True)
+        return _drive(_MainCommand(engine, container_id, stream), site, request, streams)
     finally:
         engine.remove(container_id, force=True)

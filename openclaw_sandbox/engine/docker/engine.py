@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import socket
 import time
@@ -91,8 +92,6 @@ class DockerEngine:
 
     def list(self, *, labels: Sequence[str] = (), all_states: bool = True) -> list[Observed]:
         """See Engine.list."""
-        import json
-
         query = {"all": "1" if all_states else "0", "filters": json.dumps({"label": list(labels)})}
         response = self._http.request("GET", f"/containers/json?{urlencode(query)}", timeout_s=_SLOW_S)
         return [_listed(item) for item in self._ok(response, "list containers").json() or ()]
@@ -139,6 +138,13 @@ class DockerEngine:
         deadline = 365 * 86400.0 if timeout_s is None else timeout_s
         response = self._http.request("POST", f"/containers/{container_id}/wait", timeout_s=deadline)
         return int(self._ok(response, "wait for the container").json()["StatusCode"])
+
+    def oom_seen(self, container_id: str, *, since_s: float, until_s: float) -> bool:
+        """See Engine.oom_seen."""
+        filters = json.dumps({"container": [container_id], "event": ["oom"], "type": ["container"]})
+        query = urlencode({"since": f"{since_s:.3f}", "until": f"{until_s:.3f}", "filters": filters})
+        response = self._http.request("GET", f"/events?{query}", timeout_s=_QUICK_S)
+        return bool(self._ok(response, "tell its events").body.strip())
 
     # ---- commands in it
 

@@ -95,7 +95,7 @@ class DockerImages:
 
         with self._failures("import the base image"), tar.open("rb") as stream:
             changes = [f"LABEL {json.dumps(key)}={json.dumps(value)}" for key, value in labels.items()]
-            answer = str(self._api(_SILENCE_S).import_image(stream, stream_src=True, changes=changes))
+            answer = str(self._api(_SILENCE_S).import_image(stream, changes=changes))
         last = json.loads(answer.splitlines()[-1])
         if "status" not in last:
             raise _build_error("import the base image", str(last.get("error", answer)))

@@ -1,0 +1,220 @@
+"""Why did it end? Decided from counters, from what we did ourselves and from the container's state. Pure.
+
+The exit status alone says little: a program may exit 124 or 137 by itself. Where only the program's last
+words tell, the cause is `likely`.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+import signal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from openclaw_sandbox.lifecycle.execute import Ending
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from openclaw_sandbox.lifecycle.counters import Usage
+    from openclaw_sandbox.lifecycle.execute import Result
+
+
+class Reason(enum.Enum):
+    """The cause of a run's end. Scripts match on the values."""
+
+    OK = "ok"
+    NONZERO = "nonzero"
+    TIMEOUT = "timeout"
+    OOM = "oom"
+    PIDS = "pids"
+    DISK_FULL = "disk-full"
+    DENIED_WRITE = "denied-write"
+    SECCOMP = "seccomp"
+    KILLED = "killed"
+    ENGINE = "engine"
+    IMAGE = "image"
+    SETUP = "setup"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """`message` and `hint` are for a human; `key` names the setting that would change it."""
+
+    reason: Reason
+    message: str = ""
+    hint: str = ""
+    key: str = ""
+    likely: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Everything known at the end of a run.
+
+    `last_words`: the end of stderr. `container_died`: it no longer runs, and not by our hand.
+    `read_only_paths`: container path -> what makes it read-only. `full_mounts`: paths without space.
+    """
+
+    result: Result
+    usage: Usage
+    oom_seen: bool = False
+    container_died: bool = False
+    last_words: str = ""
+    limits: Mapping[str, str] = field(default_factory=dict)
+    read_only_paths: Mapping[str, str] = field(default_factory=dict)
+    full_mounts: tuple[str, ...] = ()
+    timeout_s: float | None = None
+    output_limit: int | None = None
+
+
+def judge(evidence: Evidence) -> Cause:
+    """The cause that the evidence supports, the surest first."""
+    return _ours(evidence) or _counted(evidence) or _fate(evidence) or _told(evidence) or _plain(evidence)
+
+
+def _ours(evidence: Evidence) -> Cause | None:
+    """What this tool did itself."""
+    result = evidence.result
+    if result.ending is Ending.TIMED_OUT:
+        return Cause(
+            reason=Reason.TIMEOUT,
+            message=f"timed out after {evidence.timeout_s or 0:g} s; everything it had started was ended",
+            hint="Allow more time: --timeout",
+            key="timeout",
+        )
+    if result.ending is Ending.TOO_MUCH_OUTPUT:
+        return Cause(
+            reason=Reason.KILLED,
+            message=f"it wrote more than {evidence.output_limit} bytes and was ended",
+            hint="Allow more output: --max-output",
+            key="max_output_size",
+        )
+    if result.ending is Ending.INTERRUPTED:
+        name = signal.Signals(result.signum).name if result.signum else "a signal"
+        return Cause(reason=Reason.CANCELLED, message=f"cancelled by {name}")
+    if result.ending is Ending.READER_GONE:
+        return Cause(reason=Reason.CANCELLED, message="nobody reads its output any more; it was ended")
+    if result.failure is not None:
+        return Cause(reason=Reason.NONZERO, message=result.failure.brief)
+    return None
+
+
+def _counted(evidence: Evidence) -> Cause | None:
+    """What the kernel counted."""
+    if evidence.result.exit_code == 0:
+        return None
+    peak = evidence.usage.memory_peak_bytes
+    if evidence.usage.oom_kills or evidence.oom_seen:
+        limit = evidence.limits.get("memory", "none")
+        used = f", peak {_mib(peak)}" if peak else ""
+        return Cause(
+            reason=Reason.OOM,
+            message=f"out of memory: the limit is {limit}{used}",
+            hint="Raise docker.memory, or let it use less.",
+            key="docker.memory",
+        )
+    if evidence.usage.forks_denied:
+        return Cause(
+            reason=Reason.PIDS,
+            message=f"too many processes: the limit is {evidence.limits.get('pids', 'none')}",
+            hint="Raise docker.pidsLimit, or let it start fewer.",
+            key="docker.pidsLimit",
+        )
+    return None
+
+
+def _fate(evidence: Evidence) -> Cause | None:
+    """What happened to the container."""
+    if not evidence.container_died or evidence.result.exit_code == 0:
+        return None
+    return Cause(reason=Reason.KILLED, message="somebody stopped or removed the sandbox while it ran")
+
+
+_NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded|\bENOSPC\b|\bEDQUOT\b")
+_READ_ONLY = re.compile(r"Read-only file system|\bEROFS\b")
+_DENIED = re.compile(r"Permission denied|\bEACCES\b")
+_NOT_PERMITTED = re.compile(r"Operation not permitted|Bad system call|\bEPERM\b")
+_PATH = re.compile(r"(/[^\s'\":,;()\]]+)")
+
+
+def _told(evidence: Evidence) -> Cause | None:
+    """What the program's last words say, as far as the mounts and the filter bear it out."""
+    words, code = evidence.last_words, evidence.result.exit_code
+    if code == 0:
+        return None
+    if code == 128 + signal.SIGSYS:
+        return _seccomp("it was killed by a system call of another architecture")
+    if _NO_SPACE.search(words):
+        where = f" ({', '.join(evidence.full_mounts)})" if evidence.full_mounts else ""
+        return Cause(
+            reason=Reason.DISK_FULL,
+            message=f"no space left{where}",
+            hint="Enlarge docker.tmpfs, or free space where the workspace lies.",
+            key="docker.tmpfs",
+            likely=True,
+        )
+    if _READ_ONLY.search(words) or _DENIED.search(words):
+        return _denied(evidence)
+    if _NOT_PERMITTED.search(words):
+        return _seccomp("the sandbox forbids a system call that it needs")
+    return None
+
+
+def _seccomp(message: str) -> Cause:
+    return Cause(
+        reason=Reason.SECCOMP,
+        message=message,
+        hint="Which one: strace -f outside the sandbox. A filter of your own: docker.seccompProfile.",
+        key="docker.seccompProfile",
+        likely=True,
+    )
+
+
+def _denied(evidence: Evidence) -> Cause | None:
+    """A write that the mounts forbid; a permission problem of the files themselves is not ours."""
+    line = next(
+        (
+            line
+            for line in reversed(evidence.last_words.splitlines())
+            if _READ_ONLY.search(line) or _DENIED.search(line)
+        ),
+        "",
+    )
+    found = _PATH.search(line)
+    path = found[1] if found else ""
+    why = _why_read_only(path, evidence.read_only_paths)
+    if not why and not _READ_ONLY.search(line):
+        return None
+    return Cause(
+        reason=Reason.DENIED_WRITE,
+        message=f"it may not write {path or 'there'}" + (f": {why}" if why else ""),
+        hint="See what is writable: openclaw-sandbox explain --path " + (path or "/workspace"),
+        key="workspaceAccess",
+        likely=True,
+    )
+
+
+def _why_read_only(path: str, read_only: Mapping[str, str]) -> str:
+    """The nearest mount above the path decides."""
+    covering = [mount for mount in read_only if path == mount or path.startswith(mount.rstrip("/") + "/")]
+    return read_only[max(covering, key=len)] if path and covering else ""
+
+
+def _plain(evidence: Evidence) -> Cause:
+    code = evidence.result.exit_code
+    if code == 0:
+        killed = evidence.usage.oom_kills
+        note = f"{killed} of its processes ran out of memory" if killed else ""
+        return Cause(reason=Reason.OK, message=note, key="docker.memory" if killed else "")
+    if code > 128 and (code - 128) in set(signal.Signals):
+        name = signal.Signals(code - 128).name
+        # An engine reports a death by signal and a plain exit with 128 + n the same way.
+        return Cause(reason=Reason.KILLED, message=f"ended by {name}, or exited {code} itself", likely=True)
+    return Cause(reason=Reason.NONZERO)
+
+
+def _mib(size: int) -> str:
+    return f"{size / (1 << 20):.0f} MiB"

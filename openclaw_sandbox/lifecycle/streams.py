@@ -1,0 +1,141 @@
+"""The ends of a command's streams on this side: counted, bounded, held back where the engine may speak."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from openclaw_sandbox.engine.docker.failure import may_be_complaint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from openclaw_sandbox.engine.base import Sink
+
+_HELD_BYTES = 4096
+_TAIL_BYTES = 16 * 1024
+_WORDS_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Streams:
+    """This tool's ends. `stdin` is a file descriptor or None; `tty` a terminal to follow in size."""
+
+    stdout: Sink
+    stderr: Sink
+    stdin: int | None
+    tty: int | None = None
+
+
+def fd_sink(descriptor: int) -> Sink:
+    """A sink that writes everything to a file descriptor, waiting as long as its reader does."""
+
+    def write(data: memoryview) -> None:
+        while data:
+            data = data[os.write(descriptor, data) :]
+
+    return write
+
+
+class Outlet:
+    """One output stream on its way to its sink: counted, its end remembered, cut at the output limit.
+
+    Beyond the limit only the tail is kept; `flush` delivers it when the command has ended.
+    """
+
+    def __init__(self, sink: Sink, budget: Budget) -> None:
+        self.total = 0
+        self.left_out = 0
+        self.busy_since: float | None = None
+        self._sink = sink
+        self._budget = budget
+        self._tail = bytearray()
+        self._words = bytearray()
+
+    def __call__(self, data: memoryview) -> None:
+        self.total += len(data)
+        granted = self._budget.take(len(data))
+        head, rest = data[:granted], data[granted:]
+        self._words = (self._words + head[-_WORDS_BYTES:])[-_WORDS_BYTES:]
+        if head:
+            self.busy_since = time.monotonic()
+            self._sink(head)
+            self.busy_since = None
+        if rest:
+            grown = self._tail + rest
+            self.left_out += max(0, len(grown) - _TAIL_BYTES)
+            self._tail = grown[-_TAIL_BYTES:]
+
+    def flush(self) -> None:
+        """Deliver the tail."""
+        if self._tail:
+            tail, self._tail = bytes(self._tail), bytearray()
+            self._sink(memoryview(tail))
+
+    @property
+    def last_words(self) -> bytes:
+        """The last bytes, of the tail if there is one."""
+        return bytes(self._words + self._tail)[-_WORDS_BYTES:]
+
+
+class Budget:
+    """The bytes that both streams may still deliver; `exhausted` is called once."""
+
+    def __init__(self, limit: int | None, exhausted: Callable[[], None]) -> None:
+        self._left = limit
+        self._exhausted: Callable[[], None] | None = exhausted
+
+    def take(self, wanted: int) -> int:
+        """How many of `wanted` bytes may go on."""
+        if self._left is None:
+            return wanted
+        granted = min(wanted, self._left)
+        self._left -= granted
+        if granted < wanted and self._exhausted is not None:
+            self._exhausted()
+            self._exhausted = None
+        return granted
+
+
+@dataclass(slots=True)
+class HoldBack:
+    """Keeps the first output back while it looks like the engine's own complaint."""
+
+    sink: Sink
+    held: bytearray = field(default_factory=bytearray)
+    open: bool = False
+
+    def __call__(self, data: memoryview) -> None:
+        if self.open:
+            self.sink(data)
+            return
+        self.held += data
+        if not may_be_complaint(bytes(self.held)) or len(self.held) > _HELD_BYTES:
+            self.release()
+
+    def release(self) -> None:
+        """It was not the engine: let it go."""
+        self.open = True
+        if self.held:
+            self.sink(memoryview(bytes(self.held)))
+            self.held.clear()
+
+
+@contextlib.contextmanager
+def raw_terminal(descriptor: int | None) -> Iterator[None]:
+    """Every key goes to the command, Ctrl-C too; the terminal is put back whatever happens."""
+    if descriptor is None:
+        yield
+        return
+    import termios
+    import tty
+
+    before = termios.tcgetattr(descriptor)
+    tty.setraw(descriptor)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

@@ -1,0 +1,89 @@
+"""Collects the evidence about a finished run; `cause.judge` decides. Asks the engine only after a failure."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from openclaw_sandbox.errors import EngineError
+from openclaw_sandbox.lifecycle.cause import Cause, Evidence, judge
+from openclaw_sandbox.lifecycle.execute import Ending
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from openclaw_sandbox.engine.base import Engine
+    from openclaw_sandbox.lifecycle.counters import Usage
+    from openclaw_sandbox.lifecycle.ensure import Blueprint
+    from openclaw_sandbox.lifecycle.execute import Bounds, Result
+
+#: A folder with less room than this is full for every practical purpose.
+_FULL_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Witness:
+    """Knows where and since when (seconds since 1970) the run went on."""
+
+    blueprint: Blueprint
+    engine: Engine
+    container_id: str
+    started_s: float
+
+    def judge(self, result: Result, usage: Usage, bounds: Bounds, *, own_container: bool) -> Cause:
+        """Why the run ended. `own_container`: its end is the command's end and tells nothing."""
+        failed = result.ending is Ending.EXITED and result.exit_code != 0
+        evidence = Evidence(
+            result=result,
+            usage=usage,
+            oom_seen=failed and not usage.oom_kills and self._oom_events(),
+            container_died=failed and not own_container and self._container_died(),
+            last_words=result.last_words.decode("utf-8", "replace"),
+            limits=self._limits(),
+            read_only_paths=dict(self._read_only()),
+            full_mounts=tuple(self._full()) if failed else (),
+            timeout_s=bounds.timeout_s,
+            output_limit=bounds.output_limit,
+        )
+        return judge(evidence)
+
+    def _oom_events(self) -> bool:
+        try:
+            return self.engine.oom_seen(self.container_id, since_s=self.started_s, until_s=time.time())
+        except EngineError:
+            return False
+
+    def _container_died(self) -> bool:
+        try:
+            observed = self.engine.inspect(self.container_id)
+        except EngineError:
+            return False
+        return observed is None or not observed.running
+
+    def _limits(self) -> dict[str, str]:
+        spec = self.blueprint.spec
+        return {
+            "memory": f"{spec.memory_bytes / (1 << 20):g} MiB" if spec.memory_bytes else "none",
+            "pids": str(spec.pids_limit or "none"),
+        }
+
+    def _read_only(self) -> Iterator[tuple[str, str]]:
+        spec = self.blueprint.spec
+        if spec.read_only_root:
+            yield "/", "the root file system is read-only (docker.readOnlyRoot)"
+        for tmpfs in spec.tmpfs:
+            yield tmpfs.destination, ""
+        for mount in spec.mounts:
+            why = f"{mount.destination} is mounted read-only ({mount.key})" if mount.read_only else ""
+            yield mount.destination, why
+
+    def _full(self) -> Iterator[str]:
+        for mount in self.blueprint.spec.mounts:
+            try:
+                room = os.statvfs(mount.source)
+            except OSError:
+                continue
+            if room.f_bavail * room.f_frsize < _FULL_BYTES:
+                yield mount.destination

@@ -130,9 +130,8 @@ class Meter:
         before, after = self._before, self._last
         if before is None or after is None:
             return Usage(memory_peak_bytes=self._sampled_peak)
-        exact = after.memory_peak_bytes is not None and after.memory_peak_bytes > (
-            before.memory_peak_bytes or 0
-        )
+        peak = after.memory_peak_bytes
+        exact = peak is not None and peak > (before.memory_peak_bytes or 0)
         return Usage(
             memory_peak_bytes=peak if exact else self._sampled_peak,
             peak_is_exact=exact,

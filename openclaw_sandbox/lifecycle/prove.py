@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +36,9 @@ def prove(
         policy = resolve(
             _empty_config(Path(folder), reference), session=None, agent=None, host=host, overrides=Overrides()
         )
-        blueprint = draw_blueprint(policy, engine, now_ms=now_ms)
+        drawn = draw_blueprint(policy, engine, now_ms=now_ms)
+        name = f"{policy.container_prefix}check-{secrets.token_hex(4)}"
+        blueprint = replace(drawn, spec=replace(drawn.spec, name=name))
         ready = make(blueprint, engine)
         try:
             asked = ExecSpec(argv=("sh", "-c", script(tools)), workdir=blueprint.spec.workdir)

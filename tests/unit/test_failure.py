@@ -18,18 +18,18 @@ from openclaw_sandbox.errors import ImageMissingError, SandboxConflictError, Spe
 # Docker 20.10.24: first the stream of an exec, then what the status must be.
 COMPLAINTS = [
     (
-        b'OCI runtime exec failed: exec failed: unable to start container process: exec: "nope": executable file '
-        b"not found in $PATH: unknown\r\n",
+        b'OCI runtime exec failed: exec failed: unable to start container process: exec: "nope": executable '
+        b"file not found in $PATH: unknown\r\n",
         NotStarted.NOT_FOUND,
     ),
     (
-        b'OCI runtime exec failed: exec failed: unable to start container process: exec: "/etc/passwd": permission '
-        b"denied: unknown\r\n",
+        b'OCI runtime exec failed: exec failed: unable to start container process: exec: "/etc/passwd": '
+        b"permission denied: unknown\r\n",
         NotStarted.NOT_EXECUTABLE,
     ),
     (
-        b'OCI runtime exec failed: exec failed: unable to start container process: chdir to cwd ("/nope") set in '
-        b"config.json failed: no such file or directory: unknown\r\n",
+        b'OCI runtime exec failed: exec failed: unable to start container process: chdir to cwd ("/nope") '
+        b"set in config.json failed: no such file or directory: unknown\r\n",
         NotStarted.SANDBOX,
     ),
 ]
@@ -56,7 +56,12 @@ def test_other_output_is_the_commands_own() -> None:
     [
         (404, "No such image: x:y", ImageMissingError, "x:y"),
         (409, 'Conflict. The container name "/a" is already in use', SandboxConflictError, "taken"),
-        (400, "invalid mount config for type \"bind\": bind source path does not exist: /gone", SpecRefusedError, "/gone"),
+        (
+            400,
+            'invalid mount config for type "bind": bind source path does not exist: /gone',
+            SpecRefusedError,
+            "/gone",
+        ),
         (500, "mkdir /var/lib/docker/overlay2/x: no space left on device", SpecRefusedError, "disk is full"),
         (400, "Unknown runtime specified runsc", SpecRefusedError, "runsc"),
         (404, "network nosuch not found", SpecRefusedError, "nosuch"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -28,7 +29,7 @@ def test_any_cut_gives_the_same_bytes(frames: list[tuple[int, bytes]], cuts: lis
 
     demultiplexer = Demultiplexer(deliver)
     edges = sorted({0, len(wire), *(cut for cut in cuts if cut < len(wire))})
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         demultiplexer.feed(wire[start:end])
     assert demultiplexer.complete
     for stream in (STDOUT, STDERR):
@@ -44,7 +45,9 @@ def test_a_stream_that_ends_in_a_frame_is_not_complete() -> None:
     assert not other.complete
 
 
-@pytest.mark.parametrize("garbage", [b"HTTP/1.1", b"\x03\x00\x00\x00\x00\x00\x00\x01", b"\x01\x00\x01\x00" * 2])
+@pytest.mark.parametrize(
+    "garbage", [b"HTTP/1.1", b"\x03\x00\x00\x00\x00\x00\x00\x01", b"\x01\x00\x01\x00" * 2]
+)
 def test_garbage_is_an_engine_fault(garbage: bytes) -> None:
     with pytest.raises(EngineLostError):
         Demultiplexer(lambda *_: None).feed(garbage)

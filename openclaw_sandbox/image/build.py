@@ -55,10 +55,13 @@ def build_image(images: ImageStore, build: Build, report: Reporter) -> str:
         done = True
     finally:
         sweep(images, build.build_id, patient=not done)
-    if old is not None and old.id != image_id and old.labels.get(labels.ROLE) == IMAGE_ROLE:
-        in_use = images.remove(old.id)
-        if in_use:
-            report.note("Existing containers keep the old image until they are recreated.")
+    replaced = old if old is not None and old.id != image_id else None
+    if (
+        replaced
+        and replaced.labels.get(labels.ROLE) == IMAGE_ROLE
+        and "container" in images.remove(replaced.id)
+    ):
+        report.note("Existing containers keep the old image until they are recreated.")
     return image_id
 
 
@@ -100,8 +103,8 @@ class _Told:
             self._report.step(event.instruction, number=event.number, of=event.of)
 
 
-def sweep(images: ImageStore, build_id: str, *, patient: bool = False) -> None:
-    """Remove what builds leave: the stages of this one, and of those that somebody killed long ago.
+def sweep(images: ImageStore, build_id: str | None, *, patient: bool = False) -> None:
+    """Remove what builds leave: the stages of this one (None: of all), and of those killed long ago.
 
     `patient`: the build was broken off, and the engine may need a moment to let go of its last container.
     """
@@ -122,10 +125,12 @@ def _remove_all(images: ImageStore, ids: Iterable[str]) -> dict[str, str]:
         pending = list(left)
 
 
-def stages(found: Iterable[ImageInfo], build_id: str) -> list[str]:
+def stages(found: Iterable[ImageInfo], build_id: str | None) -> list[str]:
     """Which stage images may be removed, newest first. Pure but for the clock."""
     horizon = (datetime.now(UTC) - _STALE).isoformat()
     mine = [
-        image for image in found if image.labels.get(labels.BUILD) == build_id or image.created_at < horizon
+        image
+        for image in found
+        if build_id in (None, image.labels.get(labels.BUILD)) or image.created_at < horizon
     ]
     return [image.id for image in sorted(mine, key=lambda image: image.created_at, reverse=True)]

@@ -1,8 +1,8 @@
 """Finished images as one file, for machines with no network.
 
 A tar: `images/N.tar.gz` is what the engine saved, `openclaw-sandbox-bundle.json` at the end says what they
-are, with a SHA-256 for each. The sums find damage; whether it is the bundle that somebody packed is told by the
-digest that `--save` prints.
+are, with a SHA-256 for each. The sums find damage; whether it is the bundle that somebody packed is told by
+the digest that `--save` prints.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from openclaw_sandbox.errors import UsageError, VerbFailedError
+from openclaw_sandbox.image.host import DEBIAN_ARCHITECTURES
 from openclaw_sandbox.image.recipes import IMAGE_ROLE
 from openclaw_sandbox.spec import labels
 
@@ -169,20 +170,20 @@ def _cannot_write(path: Path, error: OSError) -> UsageError | VerbFailedError:
 # ---- reading
 
 
-def load_bundle(images: ImageStore, path: Path, *, architecture: str, report: Reporter) -> tuple[Packed, ...]:
+def load_bundle(
+    images: ImageStore, path: Path, *, needed: Sequence[str], architecture: str, report: Reporter
+) -> tuple[Packed, ...]:
     """Check the whole file, then load its images and give them their names. All of them, or none.
 
+    `needed` are references that it must hold, `architecture` is Debian's word.
+
     Raises:
-        UsageError: not a bundle, or one for another architecture.
+        UsageError: not a bundle, one for another architecture, or one without an image that is needed.
         VerbFailedError: damaged, or the engine did not take it.
     """
     with _opened(path) as tar:
         packed = _manifest_of(tar, path)
-        wrong = next((item for item in packed if item.architecture != architecture), None)
-        if wrong:
-            raise UsageError(
-                f"--base: {path} was made for {wrong.architecture}, and this engine runs {architecture}."
-            )
+        _check_fit(packed, path, needed, architecture)
         for item in packed:
             report.step(f"checking {item.reference}, sha256:{item.sha256}")
             _verify(tar, item, path)
@@ -234,6 +235,17 @@ def _manifest_of(tar: tarfile.TarFile, path: Path) -> tuple[Packed, ...]:
         return parse_manifest(stream.read())
     except ValueError as error:
         raise UsageError(f"--base: {path} is no bundle for this version: {error}.", hint=_MAKE_ONE) from None
+
+
+def _check_fit(packed: Sequence[Packed], path: Path, needed: Sequence[str], architecture: str) -> None:
+    for item in packed:
+        if DEBIAN_ARCHITECTURES.get(item.architecture, item.architecture) != architecture:
+            raise UsageError(
+                f"--base: {path} was made for {item.architecture}, and this engine runs {architecture}."
+            )
+    missing = sorted(set(needed) - {item.reference for item in packed})
+    if missing:
+        raise UsageError(f"--base: {path} does not hold {', '.join(missing)}.", hint=_MAKE_ONE)
 
 
 def _chunks(tar: tarfile.TarFile, item: Packed, path: Path | str) -> Iterator[bytes]:

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from openclaw_sandbox.errors import EngineUnavailableError, VerbFailedError
+from openclaw_sandbox.errors import (
+    EngineForbiddenError,
+    EngineHangingError,
+    EngineUnavailableError,
+    VerbFailedError,
+)
 from openclaw_sandbox.image.host import root_prefix
 from openclaw_sandbox.image.process import run
 
@@ -66,7 +71,7 @@ def start_commands(traits: HostTraits) -> tuple[tuple[str, ...], ...]:
     if traits.systemd:
         return (("systemctl", "enable", "--now", "docker"),)
     mount = () if traits.cgroups else (("cgroupfs-mount",),)
-    return (*mount, ("sh", "-c", f"setsid -f dockerd </dev/null >>{_LOG} 2>&1"))
+    return (*mount, ("sh", "-c", f"PATH=$PATH:/usr/sbin:/sbin setsid -f dockerd </dev/null >>{_LOG} 2>&1"))
 
 
 def manual_steps(machine: Machine) -> tuple[str, ...]:
@@ -94,9 +99,12 @@ def install_engine(machine: Machine, *, ping: Callable[[], object], report: Repo
         VerbFailedError: not a machine with apt (the error lists the steps), no permission, apt failed.
         EngineUnavailableError: it was started and does not answer.
     """
-    if _answers(ping) is None:
+    error = _answers(ping)
+    if error is None:
         report.note("An engine is running already: nothing to install.")
         return
+    if isinstance(error, EngineForbiddenError | EngineHangingError):
+        raise error  # it is installed and it runs: another one would not help
     if not machine.has_apt:
         raise VerbFailedError(
             f"Installing an engine is for Debian and Ubuntu; this is {machine.name}. By hand:",
@@ -160,8 +168,6 @@ def _answers(ping: Callable[[], object]) -> EngineUnavailableError | None:
 
 
 def _await(ping: Callable[[], object], report: Reporter) -> None:
-    from openclaw_sandbox.errors import EngineForbiddenError
-
     report.step("waiting for the engine")
     deadline = time.monotonic() + _START_S
     while (error := _answers(ping)) is not None:

@@ -25,12 +25,16 @@ _EXCERPT_WIDTH = 100
 #: How far around the column a line is searched for secrets; a minified config is one endless line.
 _LOOKED_AT = 1000
 _NEAR = re.compile(r"near (\d+)")
-#: The fast parser takes `1_000`, which is no JSON5: texts that may hold it are looked at again.
-_DIGIT_SEPARATOR = re.compile(r"[0-9]_+[0-9]")
-#: Strings and comments are stepped over; what remains are the colons, one for each key that was written.
-_KEYS_WRITTEN = re.compile(
-    r'"(?:[^"\\]++|\\.)*+"|\'(?:[^\'\\]++|\\.)*+\'|//[^\n\r\u2028\u2029]*+|/\*.*?\*/|(:)', re.DOTALL
+#: What JSON5 calls white space, for a character class.
+SPACE = "\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+NUMBER = re.compile(
+    r"[+-]?(?:Infinity|NaN|0[xX][0-9a-fA-F]++"
+    r"|(?:(?:0|[1-9][0-9]*+)(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?)"
 )
+_TEXT_OR_COMMENT = re.compile(
+    r"\"(?:[^\"\\]++|\\.)*+\"|'(?:[^'\\]++|\\.)*+'|//[^\n\r\u2028\u2029]*+|/\*.*?\*/", re.DOTALL
+)
+_NUMBER_LIKE = re.compile(rf"(?<![\w$])[-+.0-9][^{SPACE},:{{}}\[\]\"'/]*+")
 
 
 class Document:
@@ -44,6 +48,7 @@ class Document:
         """
         self.path = path
         self.text = text
+        self._keys_written = 0
         self.data = self._parse()
 
     # The scanner is imported where it is used: a run that shows no line number does without it.
@@ -68,10 +73,15 @@ class Document:
         except Json5DecoderException as error:
             offset, message = self._what_is_wrong() or _unexplained(str(error.args[0]), self.text)
             raise self._refused(offset, message) from None
-        wrong = self._what_is_wrong() if _DIGIT_SEPARATOR.search(self.text) else None
-        if wrong:
+        if not self._second_look() and (wrong := self._what_is_wrong()):
             raise self._refused(*wrong)
         return data
+
+    def _second_look(self) -> bool:
+        """Count the keys, and check the numbers: the fast parser takes `1_000`, `+-1` and `.e5`."""
+        bare = _TEXT_OR_COMMENT.sub(" ", self.text)
+        self._keys_written = bare.count(":")
+        return all(map(NUMBER.fullmatch, _NUMBER_LIKE.findall(bare)))
 
     def _what_is_wrong(self) -> tuple[int, str] | None:
         """Where and why our own scanner refuses the text; None if it does not."""
@@ -88,8 +98,7 @@ class Document:
 
     def duplicates(self) -> list[tuple[KeyPath, Location]]:
         """Keys that are given twice in one object (the last one counts), with the place of the repetition."""
-        written = sum(1 for match in _KEYS_WRITTEN.finditer(self.text) if match.group(1))
-        if written == _count_keys(self.data):
+        if self._keys_written == _count_keys(self.data):
             return []
         return [(path, self._lines.locate(offset)) for path, offset in self._positions.duplicates]
 

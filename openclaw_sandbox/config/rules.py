@@ -71,16 +71,16 @@ def _legacy_keys(data: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _near_misses(data: Mapping[str, Any]) -> Iterator[Problem]:
-    keyed = [(path, _GUARDED_AGENT) for path in _agent_paths(data)]
-    for parent, guarded in (*_GUARDED, *keyed):
+    keyed = _at(data, ("agents", "entries"))
+    agents = [("agents", "entries", name) for name in keyed] if isinstance(keyed, dict) else []
+    for parent, guarded in (*_GUARDED, *((path, _GUARDED_AGENT) for path in agents)):
         block = _at(data, parent)
         for key in block if isinstance(block, dict) else ():
-            meant = _near_miss(key, guarded)
-            if meant and key not in guarded and (*parent, key) not in _LEGACY:
-                hint = f"did you mean {dotted((*parent, meant))}?"
-                yield Problem(
-                    path=parent, message=f'unknown key "{shortened(key)}"', hint=hint, at=(*parent, key)
-                )
+            if key in guarded or (*parent, key) in _LEGACY:
+                continue
+            if meant := _near_miss(key, guarded):
+                message, hint = f'unknown key "{shortened(key)}"', f"did you mean {dotted((*parent, meant))}?"
+                yield Problem(path=parent, message=message, hint=hint, at=(*parent, key))
 
 
 def _near_miss(key: str, guarded: tuple[str, ...]) -> str | None:

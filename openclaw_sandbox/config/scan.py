@@ -12,14 +12,13 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
-from openclaw_sandbox.config.document import MAX_DEPTH
+from openclaw_sandbox.config.document import MAX_DEPTH, NUMBER, SPACE
 from openclaw_sandbox.config.origin import Location
 
 if TYPE_CHECKING:
     from openclaw_sandbox.config.origin import KeyPath
 
-_SPACE = "\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
-_SKIP = re.compile(rf"(?:[{_SPACE}]++|//[^\n\r\u2028\u2029]*+|/\*.*?\*/)*+", re.DOTALL)
+_SKIP = re.compile(rf"(?:[{SPACE}]++|//[^\n\r\u2028\u2029]*+|/\*.*?\*/)*+", re.DOTALL)
 _STRINGS = {
     '"': re.compile(r'"(?:[^"\\\n\r]++|\\(?:\r\n|.))*+"', re.DOTALL),
     "'": re.compile(r"'(?:[^'\\\n\r]++|\\(?:\r\n|.))*+'", re.DOTALL),
@@ -27,10 +26,7 @@ _STRINGS = {
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|\r\n|(.))", re.DOTALL)
 _SIMPLE_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "0": "\0"}
 _LINE_CONTINUATIONS = frozenset("\n\r\u2028\u2029")
-_WORD = re.compile(rf"(?:\\u[0-9a-fA-F]{{4}}|[^{_SPACE}\\:,/{{}}\[\]\"'])++")
-_NUMBER = re.compile(
-    r"[+-]?(?:Infinity|NaN|0[xX][0-9a-fA-F]++|(?:(?:0|[1-9][0-9]*+)(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?)"
-)
+_WORD = re.compile(rf"(?:\\u[0-9a-fA-F]{{4}}|[^{SPACE}\\:,/{{}}\[\]\"'])++")
 _LITERALS = frozenset({"true", "false", "null"})
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _CLOSERS = {"{": "}", "[": "]"}
@@ -213,7 +209,7 @@ class _Scanner:
         word = matched.group() if matched else ""
         if matched is None:
             self._fail(f"expected a value here, found {self._shown()}")
-        if word not in _LITERALS and not _NUMBER.fullmatch(word):
+        if word not in _LITERALS and not NUMBER.fullmatch(word):
             self._fail("this is no number, true, false or null; text needs quotes")
         self.at = matched.end()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 MASK = "***"
 
@@ -31,6 +32,7 @@ _KEY_AND_VALUE = re.compile(
 )
 
 
+@lru_cache(maxsize=1024)
 def is_secret_name(name: str) -> bool:
     """Whether a key or variable of this name usually holds a secret."""
     return bool(_NAME.search(name))
@@ -38,7 +40,10 @@ def is_secret_name(name: str) -> bool:
 
 def looks_secret(value: str) -> bool:
     """Whether a value has the shape of a credential."""
-    return len(value) >= _MIN_SHAPED_CHARS and mask_text(value) != value
+    if len(value) < _MIN_SHAPED_CHARS:
+        return False
+    in_url = "://" in value and _URL_PASSWORD.search(value)
+    return bool(in_url or _SHAPE.search(value) or _OPAQUE.search(value))
 
 
 def mask_text(text: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -33,6 +34,11 @@ class Verb:
 VERBS = {
     "setup": Verb("openclaw_sandbox.cli.setup:setup"),
     "run": Verb("openclaw_sandbox.cli.run:run", passes_on=True),
+    "shell": Verb("openclaw_sandbox.cli.shell:shell"),
+    "logs": Verb("openclaw_sandbox.cli.jobs:logs"),
+    "attach": Verb("openclaw_sandbox.cli.jobs:attach"),
+    "stop": Verb("openclaw_sandbox.cli.jobs:stop"),
+    "cp": Verb("openclaw_sandbox.cli.cp:cp"),
     "explain": Verb("openclaw_sandbox.cli.explain:explain"),
 }
 
@@ -42,6 +48,7 @@ _EPILOG = "Exit status: 0 done, 1 failed, 2 usage or config, 124 timed out, 125 
 
 def run_cli(argv: Sequence[str]) -> int:
     """Carry out one command line; the exit status. Never raises, except for what ends the interpreter."""
+    signal.signal(signal.SIGTERM, _on_terminate)
     verb = _verb_in(argv)
     ui = Ui(as_json=_wants_json(argv, verb))
     try:
@@ -51,7 +58,9 @@ def run_cli(argv: Sequence[str]) -> int:
         ui.error(error)
         return error.exit_code
     except KeyboardInterrupt:
-        return 130
+        return 128 + signal.SIGINT
+    except Terminated:
+        return 128 + signal.SIGTERM
     except BrokenPipeError:
         # The reader has gone. Python would complain once more when it closes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -59,6 +68,14 @@ def run_cli(argv: Sequence[str]) -> int:
     except Exception as error:
         return _unexpected(error, ui, verb)
     return status if isinstance(status, int) else 0
+
+
+class Terminated(BaseException):
+    """SIGTERM, as an exception: whoever has something half-made undoes it on the way out."""
+
+
+def _on_terminate(_signum: int, _frame: object) -> None:
+    raise Terminated
 
 
 def _command(verb: str | None) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,7 @@ from openclaw_sandbox.cli.ui import ColorChoice, Ui, now_ms
 from openclaw_sandbox.errors import UsageError
 
 if TYPE_CHECKING:
+    from openclaw_sandbox.engine.base import Engine
     from openclaw_sandbox.lifecycle.ensure import Blueprint
     from openclaw_sandbox.lifecycle.run import RunRequest
     from openclaw_sandbox.lifecycle.streams import Streams
@@ -58,6 +59,9 @@ def run(
         str | None, typer.Option("--max-output", metavar="SIZE", help="End it when it wrote more: 10m.")
     ] = None,
     rm: Annotated[bool, typer.Option("--rm", help="A container for this command alone.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Start it and leave: prints a name for `logs`.")
+    ] = False,
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -68,7 +72,9 @@ def run(
 
     The status is the command's own; 124 timed out, 125 the sandbox failed, 126 not executable, 127 not found.
     """
+    from openclaw_sandbox.cli.context import engine_of, policy_of, require_runnable
     from openclaw_sandbox.lifecycle.durations import parse_duration
+    from openclaw_sandbox.lifecycle.ensure import draw_blueprint
     from openclaw_sandbox.lifecycle.environment import command_variables
     from openclaw_sandbox.lifecycle.run import RunRequest
 
@@ -86,21 +92,6 @@ def run(
         output_limit=None if max_output is None else _size(max_output),
         alone=rm,
     )
-    return _carry_out(context, ui, request, session=session, agent=agent, dry_run=dry_run)
-
-
-def _carry_out(
-    context: typer.Context,
-    ui: Ui,
-    request: RunRequest,
-    *,
-    session: str | None,
-    agent: str | None,
-    dry_run: bool,
-) -> int:
-    from openclaw_sandbox.cli.context import engine_of, policy_of, require_runnable
-    from openclaw_sandbox.lifecycle.ensure import draw_blueprint
-
     policy = policy_of(context, session=session, agent=agent)
     require_runnable(policy, ui)
     request = _with_policy_defaults(request, policy.hardening.timeout_s)
@@ -108,6 +99,21 @@ def _carry_out(
     blueprint = draw_blueprint(policy, engine, now_ms=now_ms(), touch=not dry_run)
     if dry_run:
         return _dry_run(ui, blueprint, request, engine)
+    return _detach(ui, blueprint, request, engine) if detach else _attached(ui, blueprint, request, engine)
+
+
+def _detach(ui: Ui, blueprint: Blueprint, request: RunRequest, engine: Engine) -> int:
+    from openclaw_sandbox.lifecycle.jobs import start_job
+
+    name = start_job(blueprint, request, engine)
+    if ui.as_json:
+        ui.json({"name": name, "detached": True})
+    else:
+        ui.out(name)
+    return 0
+
+
+def _attached(ui: Ui, blueprint: Blueprint, request: RunRequest, engine: Engine) -> int:
     from openclaw_sandbox.lifecycle.run import run as run_in_sandbox
 
     sys.stdout.flush()
@@ -179,7 +185,7 @@ def _stdin() -> int | None:
         return None
 
 
-def _dry_run(ui: Ui, blueprint: Blueprint, request: RunRequest, engine: Any) -> int:
+def _dry_run(ui: Ui, blueprint: Blueprint, request: RunRequest, engine: Engine) -> int:
     """The plan on stderr, the docker run line on stdout. Nothing is made."""
     from openclaw_sandbox.engine.docker.translate import run_argv, run_line
     from openclaw_sandbox.lifecycle.dryrun import describe, plain_seccomp_path, visible_env

@@ -251,6 +251,18 @@ class Engine(Protocol):
         """The main process's exit status. Raises EngineHangingError after `timeout_s`."""
         ...
 
+    def logs(self, container_id: str, stdout: Sink, stderr: Sink, *, follow: bool, tail: int | None) -> None:
+        """Deliver what the main process wrote: the last `tail` lines, then with `follow` until it ends.
+
+        Raises:
+            EngineError: there is no such container, or it keeps no log.
+        """
+        ...
+
+    def stop(self, container_id: str, *, grace_s: float) -> None:
+        """Ask the main process to end, kill it after `grace_s` seconds; not running is fine."""
+        ...
+
     def oom_seen(self, container_id: str, *, since_s: float, until_s: float) -> bool:
         """Whether the kernel killed a process of it for memory between two moments (seconds since 1970)."""
         ...

@@ -11,6 +11,7 @@ STATE = "openclaw-sandbox.state"  # hash of the state folder: whose container it
 STATE_DIR = "openclaw-sandbox.stateDir"  # that folder itself, for messages
 VERSION = "openclaw-sandbox.version"  # the version of this tool that made it
 ROLE = "openclaw-sandbox.role"  # what a container, image, network or volume of ours is for
+JOB = "job"  # a value of ROLE: a container of `run --detach`, whose main process is the command
 AGENT = "openclaw-sandbox.agent"
 
 #: On images: what made them.

@@ -40,9 +40,13 @@ def run_document(report: RunReport, capture: Capture) -> dict[str, Any]:
         "stdoutBytes": result.stdout_bytes,
         "stderrBytes": result.stderr_bytes,
         "leftOutBytes": result.left_out_bytes,
-        **_stream("stdout", capture.stdout),
-        **_stream("stderr", capture.stderr),
+        **capture_document(capture),
     }
+
+
+def capture_document(capture: Capture) -> dict[str, str]:
+    """Both streams as fields."""
+    return {**_stream("stdout", capture.stdout), **_stream("stderr", capture.stderr)}
 
 
 def _stream(name: str, data: bytearray) -> dict[str, str]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _QUICK_S = 10.0  # look-ups
 _SLOW_S = 60.0  # what makes the runtime work: create, start, remove
+_FOREVER_S = 365 * 86400.0  # a followed log may be silent as long as its command lives
 _CHUNK = 1 << 16
 #: Docker's default, ctrl-p ctrl-q, would leave a command behind; nobody types this.
 _NO_DETACH = "ctrl-@,ctrl-@,ctrl-@,ctrl-@"
@@ -135,9 +136,33 @@ class DockerEngine:
 
     def wait(self, container_id: str, *, timeout_s: float | None) -> int:
         """See Engine.wait."""
-        deadline = 365 * 86400.0 if timeout_s is None else timeout_s
+        deadline = _FOREVER_S if timeout_s is None else timeout_s
         response = self._http.request("POST", f"/containers/{container_id}/wait", timeout_s=deadline)
         return int(self._ok(response, "wait for the container").json()["StatusCode"])
+
+    def logs(self, container_id: str, stdout: Sink, stderr: Sink, *, follow: bool, tail: int | None) -> None:
+        """See Engine.logs."""
+        observed = self.inspect(container_id)
+        if observed is None:
+            raise EngineError(f"There is no container {container_id}.")
+        config = observed.raw.get("Config")
+        tty = isinstance(config, dict) and bool(config.get("Tty"))
+        frames = Demultiplexer(lambda stream, piece: (stderr if stream == STDERR else stdout)(piece))
+        lines = "all" if tail is None else str(tail)
+        query = urlencode({"stdout": 1, "stderr": 1, "follow": int(follow), "tail": lines})
+        path = f"/containers/{observed.id}/logs?{query}"
+        for chunk in self._http.stream(path, timeout_s=_FOREVER_S if follow else _SLOW_S):
+            if tty:
+                stdout(memoryview(chunk))
+            else:
+                frames.feed(chunk)
+
+    def stop(self, container_id: str, *, grace_s: float) -> None:
+        """See Engine.stop."""
+        path = f"/containers/{container_id}/stop?t={max(0, round(grace_s))}"
+        response = self._http.request("POST", path, timeout_s=_SLOW_S + grace_s)
+        if response.status not in (204, 304, 404):
+            raise failure.plain_failure(response.status, response.body, "stop the container")
 
     def oom_seen(self, container_id: str, *, since_s: float, until_s: float) -> bool:
         """See Engine.oom_seen."""

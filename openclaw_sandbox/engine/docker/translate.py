@@ -10,7 +10,10 @@ from openclaw_sandbox.spec.model import LogDriver
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from openclaw_sandbox.spec.model import ContainerSpec
+    from openclaw_sandbox.spec.model import BindMount, ContainerSpec
+
+#: The keeper only sleeps: there is nothing to tidy up, so a stop need not wait.
+_STOP_SIGNAL = "SIGKILL"
 
 
 def create_body(spec: ContainerSpec, labels: Mapping[str, str]) -> dict[str, Any]:
@@ -30,7 +33,7 @@ def create_body(spec: ContainerSpec, labels: Mapping[str, str]) -> dict[str, Any
         "AttachStderr": spec.interactive,
         "Tty": spec.tty,
         "NetworkDisabled": False,
-        "StopSignal": "SIGKILL",
+        "StopSignal": _STOP_SIGNAL,
         "Healthcheck": {"Test": ["NONE"]},
         "HostConfig": _host_config(spec),
     }
@@ -100,6 +103,8 @@ def run_argv(
     names one with the same content.
     """
     argv = ["docker", "run", "--rm", "--pull", "never", "--name", spec.name]
+    argv += ["--interactive"] if spec.interactive else []
+    argv += ["--tty"] if spec.tty else []
     for key, value in (*spec.labels.items(), *spec.volatile_labels.items()):
         argv += ["--label", f"{key}={value}"]
     argv += [*_isolation_flags(spec, seccomp_path), *_limit_flags(spec)]
@@ -107,9 +112,20 @@ def run_argv(
         argv += ["--env", f"{name}={value}"]
     argv += ["--user", spec.user, "--workdir", spec.workdir]
     for mount in spec.mounts:
-        read_only = ",readonly" if mount.read_only else ""
-        argv += ["--mount", f"type=bind,source={mount.source},target={mount.destination}{read_only}"]
+        argv += ["--mount", _mount_value(mount)]
     return [*argv, "--entrypoint", "", spec.image, *command]
+
+
+def _mount_value(mount: BindMount) -> str:
+    """A value of `--mount`, which is one line of CSV: a path may hold commas and quotes."""
+    fields = ["type=bind", f"source={mount.source}", f"target={mount.destination}"]
+    fields += ["readonly"] if mount.read_only else []
+    return ",".join(_csv_field(field) for field in fields)
+
+
+def _csv_field(text: str) -> str:
+    special = any(character in text for character in ',"\r\n')
+    return '"' + text.replace('"', '""') + '"' if special else text
 
 
 def run_line(argv: list[str]) -> str:
@@ -120,6 +136,7 @@ def run_line(argv: list[str]) -> str:
 def _isolation_flags(spec: ContainerSpec, seccomp_path: str) -> list[str]:
     argv = ["--read-only"] if spec.read_only_root else []
     argv += ["--init"] if spec.init else []
+    argv += ["--no-healthcheck", "--stop-signal", _STOP_SIGNAL]
     for tmpfs in spec.tmpfs:
         options = f":{','.join(tmpfs.options)}" if tmpfs.options else ""
         argv += ["--tmpfs", f"{tmpfs.destination}{options}"]

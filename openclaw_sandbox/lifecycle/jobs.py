@@ -1,0 +1,99 @@
+"""Detached commands: each is the main process of a container of its own, with a bounded log."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from openclaw_sandbox.engine.base import ContainerState
+from openclaw_sandbox.errors import EngineError, UsageError
+from openclaw_sandbox.lifecycle.ensure import create
+from openclaw_sandbox.policy.environment import looks_secret
+from openclaw_sandbox.spec import labels
+from openclaw_sandbox.spec.build import exec_env, state_hash
+from openclaw_sandbox.spec.model import LogDriver, LogSpec
+
+if TYPE_CHECKING:
+    from openclaw_sandbox.engine.base import Engine, Observed
+    from openclaw_sandbox.lifecycle.ensure import Blueprint
+    from openclaw_sandbox.lifecycle.run import RunRequest
+
+_LOG = LogSpec(driver=LogDriver.JSON_FILE, max_bytes=10 << 20, max_files=3)
+
+
+def start_job(blueprint: Blueprint, request: RunRequest, engine: Engine) -> str:
+    """Start the command and return the name of its container.
+
+    Raises:
+        UsageError: something that was asked for could not be kept once this tool has ended.
+        EngineError: the container could not be made; nothing is left.
+    """
+    refuse_what_cannot_last(blueprint, request)
+    spec = replace(
+        blueprint.spec,
+        name=f"{blueprint.spec.name}-job-{secrets.token_hex(4)}",
+        command=request.argv,
+        env={**blueprint.spec.env, **exec_env(blueprint.policy, request.env)},
+        user=request.user or blueprint.spec.user,
+        workdir=request.workdir or blueprint.spec.workdir,
+        labels={**blueprint.spec.labels, labels.ROLE: labels.JOB},
+        log=_LOG,
+    )
+    container_id, _ = create(spec, blueprint, engine)
+    try:
+        engine.start(container_id)
+    except BaseException:
+        engine.remove(container_id, force=True)
+        raise
+    return spec.name
+
+
+def refuse_what_cannot_last(blueprint: Blueprint, request: RunRequest) -> None:
+    """Nothing is accepted and then ignored: a detached command outlives whoever would enforce these.
+
+    Raises:
+        UsageError: names what does not go with --detach.
+    """
+    secret = [*blueprint.policy.hardening.secret_env, *(n for n in request.env if looks_secret(n))]
+    if secret:
+        raise UsageError(
+            f"--detach cannot pass {secret[0]}: it looks like a secret, and would stand in `docker inspect`.",
+            hint="Leave --detach out, or hand the secret over in a file in the workspace.",
+        )
+    for wanted, flag in (
+        (request.timeout_s is not None, "--timeout"),
+        (request.output_limit is not None, "--max-output"),
+        (request.tty, "--tty"),
+        (blueprint.policy.hardening.setup_command is not None, "docker.setupCommand"),
+    ):
+        if wanted:
+            raise UsageError(f"{flag} does not go with --detach.", hint="Leave one of the two out.")
+
+
+def find_job(name: str, state_dir: str, engine: Engine) -> Observed:
+    """The detached command of this name, or of a unique end of it.
+
+    Raises:
+        UsageError: none or several have it, or it is not a detached command of this state folder.
+    """
+    ours = engine.list(
+        labels=[f"{labels.ROLE}={labels.JOB}", f"{labels.STATE}={state_hash(state_dir)}"], all_states=True
+    )
+    found = [job for job in ours if job.name == name] or [job for job in ours if job.name.endswith(name)]
+    if len(found) != 1:
+        known = ", ".join(sorted(job.name for job in ours)) or "none"
+        problem = "There is no" if not found else "There are several"
+        raise UsageError(
+            f"{problem} detached command {name!r}.",
+            hint=f"Known: {known}. Start one: openclaw-sandbox run --detach -- CMD",
+        )
+    observed = engine.inspect(found[0].id)
+    if observed is None:
+        raise EngineError(f"The detached command {name!r} was removed just now.")
+    return observed
+
+
+def is_over(job: Observed) -> bool:
+    """Whether its main process has ended."""
+    return job.state in (ContainerState.EXITED, ContainerState.DEAD)

@@ -74,7 +74,8 @@ class Ui:
     def error(self, error: SandboxError) -> None:
         """The end of a verb that failed: one object on stdout with --json, else lines on stderr."""
         if self.as_json:
-            self.json(error_document(error))
+            # On one line: it may end a stream of such lines.
+            self.out(json.dumps(error_document(error), ensure_ascii=False))
             return
         self._err(f"{self.paint('error:', 'error', sys.stderr)} {printable(error.brief)}")
         for issue in error.issues:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -89,7 +90,10 @@ def stage_labels(build_id: str) -> dict[str, str]:
 
 
 class _Told:
-    """Passes a build's steps on; those that only set a word of the image's settings are not worth a line."""
+    """Passes a build's steps on; those that only set a word of the image's settings are not worth a line.
+
+    A step of our recipes begins with its title: `RUN : words; ...`.
+    """
 
     _SHOWN = ("FROM", "COPY", "RUN")
 
@@ -100,7 +104,8 @@ class _Told:
         if isinstance(event, str):
             self._report.output(event)
         elif event.instruction.startswith(self._SHOWN):
-            self._report.step(event.instruction, number=event.number, of=event.of)
+            title = re.match(r"RUN : ([^;]+);", event.instruction)
+            self._report.step(title[1] if title else event.instruction, number=event.number, of=event.of)
 
 
 def sweep(images: ImageStore, build_id: str | None, *, patient: bool = False) -> None:

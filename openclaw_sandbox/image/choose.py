@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.errors import UsageError
-from openclaw_sandbox.image.recipes import IMAGE_ROLE
+from openclaw_sandbox.image.recipes import IMAGE_ROLE, ImageName
 from openclaw_sandbox.spec import labels
 
 if TYPE_CHECKING:
@@ -67,6 +67,20 @@ def parse_base(text: str) -> BaseChoice:
         f"--base: {text!r} is no source of a base image.",
         hint=f"{guess}Use {', '.join(_WORDS)}, or the path of a bundle made by `setup --save`.",
     )
+
+
+def parse_image(text: str) -> ImageName:
+    """The image of this name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    names = [name.value for name in ImageName]
+    if text in names:
+        return ImageName(text)
+    near = difflib.get_close_matches(text, names, n=1)
+    guess = f"Did you mean {near[0]!r}? " if near else ""
+    raise UsageError(f"--image: there is no image {text!r}.", hint=f"{guess}Use {' or '.join(names)}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,13 +12,14 @@ from openclaw_sandbox.errors import (
     EngineForbiddenError,
     EngineHangingError,
     EngineUnavailableError,
+    UsageError,
     VerbFailedError,
 )
 from openclaw_sandbox.image.host import root_prefix
 from openclaw_sandbox.image.process import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from openclaw_sandbox.image.host import Machine
     from openclaw_sandbox.image.process import Finished
@@ -120,6 +121,20 @@ def install_engine(machine: Machine, *, ping: Callable[[], object], report: Repo
         report.step(f"starting the engine: {command[0]}")
         _must([*root, *command], "start the engine", report, timeout_s=_START_S)
     _await(ping, report)
+
+
+def refuse_named_engine(env: Mapping[str, str]) -> None:
+    """An engine that is installed here would not be the one that DOCKER_HOST or a context names.
+
+    Raises:
+        UsageError: they name another one.
+    """
+    named = env.get("DOCKER_HOST", "").strip() or env.get("DOCKER_CONTEXT", "").strip()
+    if named not in ("", "default", "unix:///var/run/docker.sock", "unix:///run/docker.sock"):
+        raise UsageError(
+            f"--install-engine: the environment names another engine, {named}.",
+            hint="Unset DOCKER_HOST and DOCKER_CONTEXT, or leave --install-engine out.",
+        )
 
 
 def install_bootstrap_tool(machine: Machine, report: Reporter) -> None:

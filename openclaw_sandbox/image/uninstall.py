@@ -43,9 +43,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
-    """The preview, and after `remove` the result."""
+    """The preview, and after `remove` the result. `failed`: something was to go and is still there."""
 
     items: tuple[Item, ...]
+    failed: bool = False
 
     @property
     def going(self) -> tuple[Item, ...]:
@@ -144,7 +145,7 @@ def remove(removal: Removal, engine: Engine, images: ImageStore, said: Callable[
         said(result)
         done.append(result)
     sweep(images, None)
-    return Removal(items=tuple(done))
+    return Removal(items=tuple(done), failed=any(item.kept for item in done[len(removal.staying) :]))
 
 
 def _remove_one(item: Item, engine: Engine, images: ImageStore) -> str:

@@ -188,14 +188,14 @@ def _stdin() -> int | None:
 def _dry_run(ui: Ui, blueprint: Blueprint, request: RunRequest, engine: Engine) -> int:
     """The plan on stderr, the docker run line on stdout. Nothing is made."""
     from openclaw_sandbox.engine.docker.translate import run_argv, run_line
-    from openclaw_sandbox.lifecycle.dryrun import describe, plain_seccomp_path, visible_env
+    from openclaw_sandbox.lifecycle.dryrun import describe, plain_seccomp_path, shown_spec, visible_env
     from openclaw_sandbox.lifecycle.plan import plan_ensure
 
     action = plan_ensure(blueprint.desired, engine.inspect(blueprint.spec.name))
     for line in describe(action, blueprint, request):
         ui.note(line)
     argv = run_argv(
-        blueprint.spec,
+        shown_spec(blueprint, request),
         request.argv,
         seccomp_path=plain_seccomp_path(blueprint),
         exec_env=visible_env(blueprint, request),

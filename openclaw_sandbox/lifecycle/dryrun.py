@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from openclaw_sandbox.lifecycle import plan as planning
-from openclaw_sandbox.lifecycle.run import command_env
+from openclaw_sandbox.lifecycle.run import command_env, own_name
 from openclaw_sandbox.policy.environment import looks_secret
 from openclaw_sandbox.policy.model import SeccompKind
 
 if TYPE_CHECKING:
     from openclaw_sandbox.lifecycle.ensure import Blueprint
     from openclaw_sandbox.lifecycle.run import RunRequest
+    from openclaw_sandbox.spec.model import ContainerSpec
 
 MASK = "***"
 
@@ -44,6 +46,18 @@ def _steps(action: planning.Action, name: str) -> list[str]:
         case planning.Keep():
             return [f"use {name}, which runs"]
     assert_never(action)
+
+
+def shown_spec(blueprint: Blueprint, request: RunRequest) -> ContainerSpec:
+    """The container in which `docker run` does what this run does: its command is the main process."""
+    return replace(
+        blueprint.spec,
+        name=own_name(blueprint) if request.alone else blueprint.spec.name,
+        user=request.user or blueprint.spec.user,
+        workdir=request.workdir or blueprint.spec.workdir,
+        interactive=True,
+        tty=request.tty,
+    )
 
 
 def visible_env(blueprint: Blueprint, request: RunRequest) -> dict[str, str]:

@@ -77,7 +77,7 @@ def run(
     if request.alone and _needs_no_exec(blueprint, request):
         return _run_as_main_process(blueprint, request, engine, streams)
     if request.alone:
-        spec = replace(blueprint.spec, name=_own_name(blueprint))
+        spec = replace(blueprint.spec, name=own_name(blueprint))
         ready = make(replace(blueprint, spec=spec), engine, log=log)
         try:
             return _run_in(ready, blueprint, request, engine, streams)
@@ -102,7 +102,8 @@ def _needs_no_exec(blueprint: Blueprint, request: RunRequest) -> bool:
     return not (hardening.setup_command or hardening.secret_env or request.env)
 
 
-def _own_name(blueprint: Blueprint) -> str:
+def own_name(blueprint: Blueprint) -> str:
+    """A new name for a container that one command has for itself."""
     return f"{blueprint.spec.name}-run-{secrets.token_hex(4)}"
 
 
@@ -214,7 +215,7 @@ def _run_as_main_process(
 ) -> RunReport:
     spec = replace(
         blueprint.spec,
-        name=_own_name(blueprint),
+        name=own_name(blueprint),
         command=request.argv,
         env={**blueprint.spec.env, **command_env(blueprint, request)},
         user=request.user or blueprint.spec.user,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -78,9 +78,12 @@ def build_spec(policy: EffectivePolicy, context: BuildContext) -> ContainerSpec:
 
 
 def spec_hash(spec: ContainerSpec, image_id: str) -> str:
-    """SHA-256 of everything that makes two containers different, except when they were made."""
-    content = {k: v for k, v in _plain(asdict(spec)).items() if k != "volatile_labels"}
-    text = json.dumps([content, image_id], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    """SHA-256 of everything that makes two containers different, except when they were made.
+
+    Equal specs have equal hashes: what does not count for `==` does not count here.
+    """
+    content = [_plain(spec), image_id]
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -91,7 +94,9 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return _plain(asdict(value)) if is_dataclass(value) and not isinstance(value, type) else value
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value) if field.compare}
+    return value
 
 
 def _mounts(policy: EffectivePolicy) -> tuple[BindMount, ...]:

@@ -99,18 +99,25 @@ def _command(verb: str | None) -> Any:
     return typer.main.get_command(app)
 
 
+def _print_version(asked: Annotated[bool, "the flag's value"]) -> None:
+    """Eager: it must end the command line before a missing verb is noticed."""
+    if asked:
+        sys.stdout.write(f"{_PROG} {__version__}\n")
+        raise typer.Exit
+
+
 def _root(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version),
+    ] = False,
     profile: Annotated[
         str | None,
         typer.Option("--profile", metavar="NAME", help="As in `openclaw --profile`."),
     ] = None,
     dev: Annotated[bool, typer.Option("--dev", help="The same as --profile dev.")] = False,
 ) -> None:
-    if version:
-        sys.stdout.write(f"{_PROG} {__version__}\n")
-        raise typer.Exit
     context.obj = {"profile": profile, "dev": dev}
 
 

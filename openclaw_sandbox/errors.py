@@ -46,6 +46,8 @@ class SandboxError(Exception):
 
     code: ClassVar[str] = "internal"
     exit_code: ClassVar[int] = 1
+    #: Why a `run` that never came to its command ended; empty for what is no run's cause.
+    reason: ClassVar[str] = ""
 
     def __init__(
         self, brief: str, *, hint: str = "", details: Sequence[str] = (), issues: Sequence[Issue] = ()
@@ -102,7 +104,7 @@ class RegistryError(VerbFailedError):
 class EngineError(SandboxError):
     """The engine answered, and refused or failed."""
 
-    code, exit_code = "engine.failed", 125
+    code, exit_code, reason = "engine.failed", 125, "engine"
 
 
 class EngineUnavailableError(EngineError):
@@ -144,7 +146,7 @@ class EngineLostError(EngineUnavailableError):
 class ImageMissingError(EngineError):
     """The image is not in the local store. Nothing is ever pulled by `run`."""
 
-    code = "image.missing"
+    code, reason = "image.missing", "image"
 
 
 class SpecRefusedError(EngineError):

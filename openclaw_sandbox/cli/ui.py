@@ -110,6 +110,7 @@ def error_document(error: SandboxError) -> dict[str, Any]:
             "code": error.code,
             "message": error.brief,
             "hint": error.hint,
+            **({"reason": error.reason} if error.reason else {}),
             "details": list(error.details),
             "issues": [
                 {

@@ -38,7 +38,7 @@ SETUP_TIMEOUT_S = 600.0
 class SetupFailedError(EngineError):
     """`docker.setupCommand` failed. No container is left."""
 
-    code = "setup.failed"
+    code, reason = "setup.failed", "setup"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

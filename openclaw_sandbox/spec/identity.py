@@ -24,7 +24,8 @@ class Owner:
 def parse_user(user: str) -> Owner | None:
     """A configured `docker.user` when it is numeric; None for names, which only the image can resolve.
 
-    A lone uid gets the group of the same number: Docker would give it group 0 where the image has no such user.
+    A lone uid gets the group of the same number: Docker would give it group 0 where the image has no
+    such user.
     """
     if not re.fullmatch(r"\d{1,10}(:\d{1,10})?", user):
         return None

@@ -51,6 +51,7 @@ class LogDriver(enum.Enum):
 
     NONE = "none"
     JSON_FILE = "json-file"
+    LOCAL = "local"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,47 @@ class LogSpec:
     driver: LogDriver = LogDriver.NONE
     max_bytes: int = 10 * 1024 * 1024
     max_files: int = 3
+    labels: tuple[str, ...] = ()  # names of container labels that each record repeats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceLimit:
+    """Bytes or operations per second on one block device of the host."""
+
+    device: str
+    per_second: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskSpec:
+    """Block I/O. `size_bytes` bounds the container's own layer, where the storage driver can."""
+
+    size_bytes: int | None = None
+    read_bps: tuple[DeviceLimit, ...] = ()
+    write_bps: tuple[DeviceLimit, ...] = ()
+    read_iops: tuple[DeviceLimit, ...] = ()
+    write_iops: tuple[DeviceLimit, ...] = ()
+    weight: int | None = None  # 10 to 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortSpec:
+    """A port published on this host's loopback. `host_port` 0: one that is free."""
+
+    container_port: int
+    host_port: int = 0
+    protocol: str = "tcp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthSpec:
+    """A command that tells whether the sandbox is well; times in seconds."""
+
+    command: tuple[str, ...]
+    interval_s: float = 30.0
+    timeout_s: float = 5.0
+    start_period_s: float = 0.0
+    retries: int = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +131,14 @@ class ContainerSpec:
     pids_limit: int | None
     memory_bytes: int | None
     memory_swap_bytes: int | None
+    memory_reservation_bytes: int | None = None
     cpus: float | None = None
+    cpu_shares: int | None = None
+    cpuset: str | None = None
+    disk: DiskSpec = field(default_factory=DiskSpec)
+    selinux_label: str | None = None
+    ports: tuple[PortSpec, ...] = ()
+    health: HealthSpec | None = None
     ulimits: tuple[UlimitSpec, ...] = ()
     shm_bytes: int
     init: bool = True

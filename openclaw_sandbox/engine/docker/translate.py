@@ -196,7 +196,7 @@ def run_line(argv: list[str]) -> str:
 def _isolation_flags(spec: ContainerSpec, seccomp_path: str) -> list[str]:
     argv = ["--read-only"] if spec.read_only_root else []
     argv += ["--init"] if spec.init else []
-    argv += ["--no-healthcheck", "--stop-signal", _STOP_SIGNAL]
+    argv += ["--stop-signal", _STOP_SIGNAL]
     for tmpfs in spec.tmpfs:
         options = f":{','.join(tmpfs.options)}" if tmpfs.options else ""
         argv += ["--tmpfs", f"{tmpfs.destination}{options}"]

@@ -339,7 +339,7 @@ def built_in_values(hardening: Hardening, values: Mapping[str, Resolved[Any]]) -
 
 
 def _silent(said: Resolved[Any] | None) -> bool:
-    return said is None or said.value == {} or (isinstance(said.value, str) and not trim(said.value))
+    return said is None or said.value in ({}, None) or (isinstance(said.value, str) and not trim(said.value))
 
 
 def _added(key: str, value: Any, said: Resolved[Any] | None) -> Resolved[Any]:

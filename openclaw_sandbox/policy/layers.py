@@ -167,6 +167,12 @@ COMBINE: Mapping[str, Operator] = {
 }
 
 
+def ignored(layers: Sequence[Layer], table: Mapping[str, Operator] = COMBINE) -> dict[str, Candidate[Any]]:
+    """What layers say that does not count, by key, each with its reason."""
+    said = ((key, layer.said(key)) for key in table for layer in layers)
+    return {key: candidate for key, candidate in said if candidate is not None and candidate.why_lost}
+
+
 def fold(layers: Sequence[Layer], table: Mapping[str, Operator] = COMBINE) -> dict[str, Outcome]:
     """Every key that somebody sets, combined by its operator. `layers` run from the lowest to the highest."""
     outcomes = {key: operator(key, layers) for key, operator in table.items()}

@@ -15,7 +15,7 @@ from openclaw_sandbox.policy.elevated import channel_of, resolve_elevated
 from openclaw_sandbox.policy.findings import Findings, by_severity, refuse
 from openclaw_sandbox.policy.hardening import Inputs, built_in_values, harden
 from openclaw_sandbox.policy.javascript import trim
-from openclaw_sandbox.policy.layers import COMBINE, NEWER, Layer, Outcome, fold, replace, smallest
+from openclaw_sandbox.policy.layers import COMBINE, NEWER, Layer, Outcome, fold, ignored, replace, smallest
 from openclaw_sandbox.policy.model import (
     Candidate,
     EffectivePolicy,
@@ -381,6 +381,16 @@ def _is_sandboxed(question: Question) -> bool:
     return sessions.is_sandboxed(_mode_of(question, question.session.status_agent_id), question.session)
 
 
+def _with_ignored(values: Mapping[str, Resolved[Any]], layers: tuple[Layer, ...]) -> dict[str, Resolved[Any]]:
+    """What a file asks for in vain stays visible, also where nothing else is said; None is "unset"."""
+    shown = dict(values)
+    for key, candidate in ignored(layers).items():
+        value = shown.get(key, Resolved(key=key, value=None, origin=OPENCLAW_DEFAULT))
+        if candidate not in value.overridden:
+            shown[key] = replace_fields(value, overridden=(*value.overridden, candidate))
+    return shown
+
+
 def _flag_values(overrides: Overrides) -> dict[str, Resolved[Any]]:
     if overrides.timeout_s is None:
         return {}
@@ -405,6 +415,7 @@ def _decide(question: Question) -> EffectivePolicy:
     notes = Findings()
     hardening = _harden(question, document, values, notes)
     values |= built_in_values(hardening, values) | _flag_values(question.overrides)
+    values = _with_ignored(values, layers)
     policy = _assemble(question, document, tools, hardening, values)
     stages = tool_stages(
         config,

@@ -11,7 +11,7 @@ from openclaw_sandbox.policy.sizes import size_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_NO_VALUE = frozenset({"--read-only", "--init"})
+_NO_VALUE = frozenset({"--read-only", "--init", "--no-healthcheck", "--interactive", "--tty"})
 Flags = dict[str, list[str]]
 
 

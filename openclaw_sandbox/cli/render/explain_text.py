@@ -47,6 +47,10 @@ def where(origin: Origin | None, view: View, *, with_key: bool = False) -> str:
     return f"{text} {origin.key}" if with_key else text
 
 
+def _asked_in_vain(value: Resolved[Any]) -> bool:
+    return any(candidate.origin.kind is OriginKind.FILE for candidate in value.overridden)
+
+
 def shown(resolved: Resolved[Any], view: View) -> str:
     """A value on one line."""
     return show_value(resolved.key, resolved.value, view)
@@ -55,6 +59,8 @@ def shown(resolved: Resolved[Any], view: View) -> str:
 def show_value(key: str, value: Any, view: View) -> str:
     """A value on one line, secrets hidden, sizes readable."""
     safe = view.redactor.value(key, value)
+    if safe is None:
+        return "(unset)"
     if key in _SIZES and isinstance(safe, int) and safe > 0:
         return human_size(safe)
     if isinstance(safe, bool):
@@ -127,7 +133,7 @@ class TextView:
         chosen = [
             value
             for key, value in sorted(self._view.policy.values.items())
-            if everything or value.origin.kind is not OriginKind.BUILT_IN
+            if everything or value.origin.kind is not OriginKind.BUILT_IN or _asked_in_vain(value)
         ]
         self.heading("Every value" if everything else "Differs from the defaults")
         rows = [(value.key, shown(value, self._view), self._origin(value)) for value in chosen]

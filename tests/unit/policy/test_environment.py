@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import pytest
+
+from openclaw_sandbox.policy.environment import looks_secret, sanitize
+
+
+@pytest.mark.parametrize("name", ["GH_TOKEN", "my_password", "X_SECRET", "token", " AWS_SESSION_TOKEN "])
+def test_secret_names(name: str) -> None:
+    assert looks_secret(name)
+
+
+@pytest.mark.parametrize("name", ["PATH", "TOKENS", "API_KEY_ID", "PASSWORD_FILE", "AWS_ACCESS_KEY_ID"])
+def test_other_names(name: str) -> None:
+    assert not looks_secret(name)
+
+
+def test_names_are_trimmed_and_blank_ones_dropped() -> None:
+    verdict = sanitize({" A ": "1", "  ": "2", "N": "a\0b"})
+    assert verdict.allowed == {"A": "1"}
+    assert verdict.blocked == ("N",)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
+_MAX_SOCKET_PATH = 107  # sun_path, less its NUL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ def find_endpoint(env: Mapping[str, str]) -> Endpoint:
     if context := _context_name(env):
         return _from_context(context, env)
     for path in _socket_candidates(env):
-        if Path(path).exists():
+        if _exists(path):
             source = "the default socket" if path == DEFAULT_SOCKET else "the socket of a rootless engine"
             return Endpoint(url=f"unix://{path}", source=source)
     raise EngineMissingError(
@@ -57,14 +58,31 @@ def find_endpoint(env: Mapping[str, str]) -> Endpoint:
 def _from_host(host: str, env: Mapping[str, str]) -> Endpoint:
     if host.startswith("/"):
         host = f"unix://{host}"
-    if not re.match(r"^(unix:///.|tcp://[^/]|ssh://[^/])", host):
+    if problem := _problem(host):
         raise UsageError(
-            f"DOCKER_HOST={host!r} is not the address of an engine.",
+            f"DOCKER_HOST={host!r} {problem}.",
             hint="Use unix:///path/to/docker.sock, tcp://host:port or ssh://user@host, or unset DOCKER_HOST.",
         )
     verify = env.get("DOCKER_TLS_VERIFY", "") not in ("", "0", "false")
     cert_dir = env.get("DOCKER_CERT_PATH") or (str(_docker_dir(env)) if verify else None)
     return Endpoint(url=host, source="DOCKER_HOST", cert_dir=cert_dir, verify_tls=verify)
+
+
+def _problem(url: str) -> str:
+    """Why this cannot be the address of an engine; empty if it can."""
+    if not re.match(r"(unix:///.|tcp://[^/]|ssh://[^/])", url):
+        return "is not the address of an engine"
+    path = url.removeprefix("unix://") if url.startswith("unix://") else ""
+    if len(os.fsencode(path)) > _MAX_SOCKET_PATH:
+        return f"is longer than the {_MAX_SOCKET_PATH} bytes that a socket's path may have"
+    return ""
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except OSError:
+        return False  # in a folder that this user may not even look into
 
 
 def _docker_dir(env: Mapping[str, str]) -> Path:
@@ -90,6 +108,11 @@ def _from_context(name: str, env: Mapping[str, str]) -> Endpoint:
         raise UsageError(
             f"The docker context {name!r} does not exist or names no engine.",
             hint="List them with `docker context ls`; choose one with `docker context use NAME`.",
+        )
+    if problem := _problem(host):
+        raise UsageError(
+            f"The docker context {name!r} names {host!r}, which {problem}.",
+            hint="Choose another one: docker context use default",
         )
     tls = folder / "tls" / store / "docker"
     skip = bool(docker.get("SkipTLSVerify")) if isinstance(docker, dict) else False

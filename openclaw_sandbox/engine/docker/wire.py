@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _CHUNK = 1 << 16
+_BUSY_PAUSE_S = 0.02
 #: No answer of a container call is larger; a list of 1,000 containers takes 2 MiB.
 _MAX_BODY = 64 << 20
 
@@ -134,13 +135,25 @@ class UnixTransport:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.settimeout(timeout_s)
         try:
-            sock.connect(self.path)
+            self._knock(sock, time.monotonic() + timeout_s)
         except BaseException as error:
             sock.close()
+            if isinstance(error, TimeoutError):
+                raise hanging(self.address, timeout_s) from None
             if isinstance(error, OSError):
                 raise connect_failure(error, self.path) from None
             raise
         return sock
+
+    def _knock(self, sock: socket.socket, deadline: float) -> None:
+        """Connect. While a busy engine's queue is full, a unix socket fails at once instead of waiting."""
+        while True:
+            try:
+                return sock.connect(self.path)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise TimeoutError from None
+                time.sleep(_BUSY_PAUSE_S)
 
 
 class _Call:
@@ -248,8 +261,6 @@ def connect_failure(error: OSError, path: str) -> EngineError:
             f"You may not talk to the Docker Engine at {path}.",
             hint="Join the group that owns the socket: sudo usermod -aG docker $USER, then log in again.",
         )
-    if isinstance(error, TimeoutError):
-        return hanging(f"unix://{path}", 0)
     return EngineDeadError(
         f"Nothing answers at {path}: the Docker Engine is not running ({error.strerror or error}).",
         hint="Start it: sudo systemctl start docker (or: openclaw-sandbox setup --install-engine)",
@@ -258,9 +269,8 @@ def connect_failure(error: OSError, path: str) -> EngineError:
 
 def hanging(address: str, budget_s: float) -> EngineHangingError:
     """The engine took the call and said nothing."""
-    within = f" within {budget_s:g} s" if budget_s else ""
     return EngineHangingError(
-        f"The Docker Engine at {address} does not answer{within}.",
+        f"The Docker Engine at {address} does not answer within {budget_s:g} s.",
         hint="See what it does: journalctl -u docker; restart it: sudo systemctl restart docker",
     )
 

@@ -84,7 +84,7 @@ def _command(verb: str | None) -> Any:
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        no_args_is_help=True,
+        invoke_without_command=True,
         context_settings={"help_option_names": ["-h", "--help"]},
         epilog=_EPILOG,
         help="Explain, enforce and prove the sandbox of OpenClaw agents.",

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openclaw_sandbox.engine.docker.translate import create_body, run_argv, run_line
-from openclaw_sandbox.spec.model import BindMount, ContainerSpec, SeccompSpec
+from openclaw_sandbox.spec.model import BindMount, ContainerSpec, DiskSpec, SeccompSpec
 from tests.specs import FULL, OTHER_VALUES
 
 GOLDEN_BODY = {
@@ -37,7 +37,14 @@ GOLDEN_BODY = {
     "Tty": True,
     "NetworkDisabled": False,
     "StopSignal": "SIGKILL",
-    "Healthcheck": {"Test": ["NONE"]},
+    "Healthcheck": {
+        "Test": ["CMD", "test", "-d", "/work space"],
+        "Interval": 30_000_000_000,
+        "Timeout": 5_000_000_000,
+        "StartPeriod": 0,
+        "Retries": 3,
+    },
+    "ExposedPorts": {"8080/tcp": {}, "53/udp": {}},
     "HostConfig": {
         "ReadonlyRootfs": True,
         "Mounts": [
@@ -66,10 +73,17 @@ GOLDEN_BODY = {
             "no-new-privileges",
             'seccomp={"defaultAction":"SCMP_ACT_ERRNO"}',
             "apparmor=openclaw",
+            "label=user:system_u",
+            "label=role:system_r",
+            "label=type:container_t",
+            "label=level:s0",
         ],
         "PidsLimit": 512,
         "Memory": 2147483648,
         "MemorySwap": 3221225472,
+        "MemoryReservation": 1073741824,
+        "CpuShares": 512,
+        "CpusetCpus": "0,1",
         "NanoCpus": 1500000000,
         "Ulimits": [
             {"Name": "nofile", "Soft": 4096, "Hard": 16384},
@@ -84,21 +98,41 @@ GOLDEN_BODY = {
         "AutoRemove": False,
         "RestartPolicy": {"Name": "no"},
         "Runtime": "runsc",
-        "LogConfig": {"Type": "json-file", "Config": {"max-size": "10485760", "max-file": "3"}},
+        "LogConfig": {
+            "Type": "json-file",
+            "Config": {"max-size": "10485760", "max-file": "3", "labels": "a,b"},
+        },
+        "PortBindings": {
+            "8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}],
+            "53/udp": [{"HostIp": "127.0.0.1", "HostPort": "5353"}],
+        },
+        "BlkioDeviceReadBps": [{"Path": "/dev/vda", "Rate": 1048576}],
+        "BlkioDeviceWriteBps": [{"Path": "/dev/vda", "Rate": 2097152}],
+        "BlkioDeviceReadIOps": [{"Path": "/dev/vda", "Rate": 100}],
+        "BlkioDeviceWriteIOps": [{"Path": "/dev/vda", "Rate": 200}],
+        "BlkioWeight": 500,
+        "StorageOpt": {"size": "5368709120"},
     },
 }
 
 GOLDEN_LINE = """
 docker run --rm --pull never --name octest-full --interactive --tty
 --label openclaw.sandbox=1 --label openclaw.sessionKey=agent:main --label openclaw.createdAtMs=1760000000000
---read-only --init --no-healthcheck --stop-signal SIGKILL
+--read-only --init --stop-signal SIGKILL
 --tmpfs /tmp:noexec,nosuid,nodev,size=104857600 --tmpfs /scratch
 --network none --dns 10.0.0.53 --add-host db.example:10.0.0.5 --cap-drop ALL --cap-add CHOWN
 --security-opt no-new-privileges --security-opt 'seccomp=/p/our profile.json' --security-opt apparmor=openclaw
+--security-opt label=user:system_u --security-opt label=role:system_r --security-opt label=type:container_t
+--security-opt label=level:s0 --publish 127.0.0.1::8080/tcp --publish 127.0.0.1:5353:53/udp
 --ipc private --cgroupns private --runtime runsc
---pids-limit 512 --memory 2147483648 --memory-swap 3221225472 --cpus 1.5
+--pids-limit 512 --memory 2147483648 --memory-swap 3221225472 --memory-reservation 1073741824
+--cpus 1.5 --cpu-shares 512 --cpuset-cpus 0,1 --blkio-weight 500 --storage-opt size=5368709120
+--device-read-bps /dev/vda:1048576 --device-write-bps /dev/vda:2097152
+--device-read-iops /dev/vda:100 --device-write-iops /dev/vda:200
 --ulimit nofile=4096:16384 --ulimit core=0:0 --shm-size 16777216
---log-driver json-file --log-opt max-size=10485760 --log-opt max-file=3
+--log-driver json-file --log-opt max-size=10485760 --log-opt max-file=3 --log-opt labels=a,b
+--health-cmd 'test -d '"'"'/work space'"'"'' --health-interval 30s --health-timeout 5s
+--health-start-period 0s --health-retries 3
 --env LANG=C.UTF-8 --env 'GREETING=it'"'"'s 5 o'"'"'clock' --env TOKEN=***
 --user 1000:1001 --workdir /workspace
 --mount 'type=bind,"source=/home/ann/data, old",target=/data,readonly'
@@ -132,6 +166,29 @@ def test_the_table_of_other_values_knows_every_field() -> None:
     assert set(OTHER_VALUES) == {field.name for field in fields(ContainerSpec)}
 
 
+@pytest.mark.parametrize("name", ["mounts", "tmpfs", "seccomp", "disk", "ports", "health", "ulimits", "log"])
+def test_the_table_varies_every_field_of_a_nested_value_alone(name: str) -> None:
+    base = parts(getattr(FULL, name))
+    varied = {
+        differing[0]
+        for value in OTHER_VALUES[name]
+        if len(found := parts(value)) == len(base) and len(differing := differences(base, found)) == 1
+    }
+    of_no_matter_to_engines = {"name"} if name == "seccomp" else set()
+    assert varied | of_no_matter_to_engines >= {f.name for f in fields(base[0]) if f.compare}
+
+
+def parts(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else () if value is None else (value,)
+
+
+def differences(base: tuple[Any, ...], other: tuple[Any, ...]) -> list[str]:
+    pairs = zip(base, other, strict=True)
+    return [
+        f.name for a, b in pairs for f in fields(a) if f.compare and getattr(a, f.name) != getattr(b, f.name)
+    ]
+
+
 CHANGES = [(name, value) for name, values in OTHER_VALUES.items() for value in values]
 
 
@@ -149,16 +206,24 @@ def test_later_labels_win() -> None:
 
 
 def test_the_engines_own_filter_needs_no_option() -> None:
-    spec = replace(FULL, seccomp=SeccompSpec(name="docker-default"), no_new_privileges=False, apparmor=None)
+    silent = SeccompSpec(name="docker-default")
+    spec = replace(FULL, seccomp=silent, no_new_privileges=False, apparmor=None, selinux_label=None)
     assert create_body(spec, {})["HostConfig"]["SecurityOpt"] == []
     assert "--security-opt" not in line(spec)
 
 
 def test_what_is_unlimited_is_left_to_the_engines_words_for_it() -> None:
-    spec = replace(FULL, pids_limit=None, memory_bytes=None, memory_swap_bytes=None, cpus=None, runtime=None)
+    nothing = {name: None for name, values in OTHER_VALUES.items() if None in values}
+    spec = replace(FULL, **nothing, disk=DiskSpec())
     host = create_body(spec, {})["HostConfig"]
-    found = [host[key] for key in ("PidsLimit", "Memory", "MemorySwap", "NanoCpus", "Runtime")]
-    assert found == [None, 0, 0, 0, ""]
+    limits = ("PidsLimit", "Memory", "MemorySwap", "MemoryReservation", "NanoCpus", "CpuShares", "CpusetCpus")
+    assert [host[key] for key in limits] == [None, 0, 0, 0, 0, 0, ""]
+    assert not [key for key in host if key.startswith(("Blkio", "StorageOpt"))]
+    argv = line(spec)
+    assert not [
+        word for word in argv if word.startswith(("--mem", "--cpu", "--pids", "--runtime", "--device"))
+    ]
+    assert "--no-healthcheck" in argv
 
 
 paths = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\0"), min_size=1)

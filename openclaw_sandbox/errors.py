@@ -171,3 +171,9 @@ class WorkspaceError(EngineError):
     """The workspace cannot be used by the sandbox as the policy promises."""
 
     code = "workspace.unusable"
+
+
+class StateFileError(EngineError):
+    """A file of the state folder (registry, lock, intent) cannot be read or written, or is too new."""
+
+    code = "state.unusable"

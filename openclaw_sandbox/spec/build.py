@@ -30,6 +30,8 @@ class BuildContext:
     user: str  # numeric "uid:gid"
     seccomp_profile: str | None  # JSON text; None for the engine's own
     created_at_ms: int
+    #: Folders right under a shared workspace that belong to other scopes: the sandbox must not see into them.
+    masked: tuple[str, ...] = ()
 
 
 def state_hash(state_dir: str) -> str:
@@ -50,15 +52,17 @@ def build_spec(policy: EffectivePolicy, context: BuildContext) -> ContainerSpec:
             labels.CONFIG_HASH: policy.config_hash,
             labels.STATE: state_hash(str(policy.state_dir)),
             labels.STATE_DIR: str(policy.state_dir),
-            labels.VERSION: __version__,
-            labels.AGENT: policy.agent_id,
         },
-        volatile_labels={labels.CREATED_AT_MS: str(context.created_at_ms)},
+        volatile_labels={
+            labels.CREATED_AT_MS: str(context.created_at_ms),
+            labels.VERSION: __version__,  # an older container that is what it must be is replaced when idle
+            labels.AGENT: policy.agent_id,  # agents that share a container must not replace each other's
+        },
         user=context.user,
         workdir=hardening.workdir,
         env=dict(hardening.env),
         mounts=_mounts(policy),
-        tmpfs=_tmpfs(policy),
+        tmpfs=(*_tmpfs(policy), *_masks(policy, context)),
         read_only_root=hardening.read_only_root,
         network=hardening.network,
         dns=hardening.dns,
@@ -82,7 +86,45 @@ def spec_hash(spec: ContainerSpec, image_id: str) -> str:
 
     Equal specs have equal hashes: what does not count for `==` does not count here.
     """
-    content = [_plain(spec), image_id]
+    return _digest([_plain(spec), image_id])
+
+
+_LIMITS = (
+    "pids_limit",
+    "memory_bytes",
+    "memory_swap_bytes",
+    "memory_reservation_bytes",
+    "cpus",
+    "cpu_shares",
+    "cpuset",
+    "disk",
+    "ulimits",
+    "shm_bytes",
+)
+#: What belongs together when an operator asks what changed. A field that stands nowhere is "hardening".
+_PARTS = {
+    "image": ("image",),
+    "environment": ("env", "workdir", "command"),
+    "config": ("name", "labels"),
+    "mounts": ("mounts", "tmpfs"),
+    "capabilities": ("cap_drop", "cap_add"),
+    "network": ("network", "dns", "extra_hosts", "ports"),
+    "user": ("user",),
+    "seccomp": ("seccomp",),
+    "limits": _LIMITS,
+}
+_PART_OF = {field: part for part, fields_of_part in _PARTS.items() for field in fields_of_part}
+
+
+def spec_parts(spec: ContainerSpec, image_id: str) -> dict[str, str]:
+    """Each part of the spec with 8 hex digits of its hash: specs differ in the parts whose digits differ."""
+    grouped: dict[str, list[Any]] = {"image": [image_id]}
+    for name, value in _plain(spec).items():
+        grouped.setdefault(_PART_OF.get(name, "hardening"), []).append([name, value])
+    return {part: _digest(content)[:8] for part, content in sorted(grouped.items())}
+
+
+def _digest(content: Any) -> str:
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -134,6 +176,18 @@ def _tmpfs(policy: EffectivePolicy) -> tuple[TmpfsMount, ...]:
         TmpfsMount(destination=tmpfs.destination, options=tmpfs.options)
         for tmpfs in policy.hardening.tmpfs
         if tmpfs.destination not in taken
+    )
+
+
+#: An empty folder that nobody can write to; 4096 bytes is the least a tmpfs takes.
+_MASK_OPTIONS = ("ro", "noexec", "nosuid", "nodev", "size=4096", "mode=0555")
+
+
+def _masks(policy: EffectivePolicy, context: BuildContext) -> tuple[TmpfsMount, ...]:
+    """A shared sandbox mounts the folder that holds every other scope's workspace; those are covered."""
+    workdir = policy.hardening.workdir.rstrip("/")
+    return tuple(
+        TmpfsMount(destination=f"{workdir}/{name}", options=_MASK_OPTIONS) for name in sorted(context.masked)
     )
 
 

@@ -7,6 +7,8 @@ CONFIG_HASH = "openclaw.configHash"  # the reference's hash of its own inputs
 BROWSER = "openclaw.sandboxBrowser"
 
 SPEC = "openclaw-sandbox.spec"  # hash of the whole ContainerSpec and of the image id: our drift
+PARTS = "openclaw-sandbox.parts"  # the same part by part ("limits=0123abcd mounts=..."): what drifted
+OWNER = "openclaw-sandbox.owner"  # which attempt made it: the name of the maker's intent
 STATE = "openclaw-sandbox.state"  # hash of the state folder: whose container it is
 STATE_DIR = "openclaw-sandbox.stateDir"  # that folder itself, for messages
 VERSION = "openclaw-sandbox.version"  # the version of this tool that made it

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 #: The user `sandbox` of the images that `setup` builds.
 IMAGE_UID = 1000
+_MAX_ID = (1 << 31) - 1  # the largest that engines take
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +28,11 @@ def parse_user(user: str) -> Owner | None:
     A lone uid gets the group of the same number: Docker would give it group 0 where the image has no
     such user.
     """
-    if not re.fullmatch(r"\d{1,10}(:\d{1,10})?", user):
+    if not re.fullmatch(r"[0-9]{1,10}(:[0-9]{1,10})?", user):
         return None
     uid, _, gid = user.partition(":")
-    return Owner(uid=int(uid), gid=int(gid or uid))
+    owner = Owner(uid=int(uid), gid=int(gid or uid))
+    return owner if max(owner.uid, owner.gid) <= _MAX_ID else None
 
 
 def owner_for(folder: Owner) -> Owner | None:

@@ -53,6 +53,7 @@ usable_python() {
 }
 
 # need_python: sets $python, installing one from the distribution if there is none.
+# shellcheck disable=SC2034  # the scripts that source this use it
 need_python() {
   python=$(usable_python) && return
   apt_install python3 python3-venv

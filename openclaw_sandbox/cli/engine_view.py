@@ -23,10 +23,10 @@ _PATIENCE_S = 1.0
 def engine_findings(policy: EffectivePolicy) -> tuple[Finding, ...]:
     """What `run` would be refused by this machine, as warnings. Never raises, never waits long."""
     image = _missing_image(policy)
-    return (*_profile_findings(policy), *((image,) if image else ()))
+    return (*profile_findings(policy), *((image,) if image else ()))
 
 
-def _profile_findings(policy: EffectivePolicy) -> tuple[Finding, ...]:
+def profile_findings(policy: EffectivePolicy) -> tuple[Finding, ...]:
     """What is wrong or odd about a seccomp profile of the operator's own."""
     from openclaw_sandbox.lifecycle.ensure import seccomp_profile
     from openclaw_sandbox.spec.seccomp import profile_warnings

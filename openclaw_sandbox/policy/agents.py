@@ -61,5 +61,9 @@ def require_known(agents: Sequence[Agent], asked: str) -> str:
     agent_id = normalize_agent_id(asked)
     if is_known(agents, agent_id):
         return agent_id
+    from difflib import get_close_matches
+
     names = list(dict.fromkeys(agent.id for agent in agents)) or [DEFAULT_AGENT_ID]
-    raise UnknownAgentError(f'There is no agent "{asked}".', hint=f"Configured: {', '.join(names)}.")
+    near = get_close_matches(agent_id, names, n=1)
+    meant = f"Did you mean {near[0]}? " if near else ""
+    raise UnknownAgentError(f'There is no agent "{asked}".', hint=f"{meant}Configured: {', '.join(names)}.")

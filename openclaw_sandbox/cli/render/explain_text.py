@@ -144,8 +144,9 @@ class TextView:
         text = where(value.origin, self._view)
         if not lost:
             return text
-        was = show_value(value.key, lost[-1].value, self._view)
-        return f"{text} (over {was}, {where(lost[-1].origin, self._view)})"
+        last = lost[-1]
+        was = f"{show_value(value.key, last.value, self._view)}, {where(last.origin, self._view)}"
+        return f"{text} ({was}, does not count)" if last.why_lost else f"{text} (over {was})"
 
     def mounts(self) -> None:
         """What the sandbox sees of the host, and where it can write."""
@@ -200,7 +201,7 @@ class TextView:
 def exec_sentence(policy: EffectivePolicy) -> str:
     """Where OpenClaw runs commands of this session, and why."""
     _, why = exec_place(policy.exec_host.setting, sandboxed=policy.sandboxed_by_openclaw)
-    return why.rstrip(".")
+    return why[0].lower() + why[1:].rstrip(".")
 
 
 def elevated_sentence(view: View) -> str:

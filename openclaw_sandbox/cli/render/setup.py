@@ -123,7 +123,7 @@ class _Live:
     def _line(self, text: str) -> None:
         from rich.text import Text
 
-        self._shown.console.print(Text.from_ansi(text))
+        self._shown.console.print(Text.from_ansi(text), soft_wrap=True)
 
 
 def _words(event: Event) -> str:

@@ -45,5 +45,8 @@ def test_require_known_names_the_agents_there_are() -> None:
         agents.require_known(_agents({"id": "a"}), "b")
     assert raised.value.exit_code == 2
     assert raised.value.hint == "Configured: a."
+    with pytest.raises(UnknownAgentError) as near:
+        agents.require_known(_agents({"id": "work"}), "wrok")
+    assert near.value.hint == "Did you mean work? Configured: work."
     with pytest.raises(UnknownAgentError, match="There is no agent"):
         agents.require_known((), "b")

@@ -36,7 +36,7 @@ class BuildContext:
 
 def state_hash(state_dir: str) -> str:
     """Whose containers are these? The first 16 hex digits of SHA-256 of the absolute state folder."""
-    return hashlib.sha256(state_dir.encode()).hexdigest()[:16]
+    return hashlib.sha256(state_dir.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def build_spec(policy: EffectivePolicy, context: BuildContext) -> ContainerSpec:

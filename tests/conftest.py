@@ -12,14 +12,15 @@ import secrets
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# No deadline: a busy machine is not a failure. `scripts/soak properties` asks for the second profile.
-settings.register_profile("project", deadline=None)
-settings.register_profile("soak", deadline=None, max_examples=10_000)
+# A busy machine is not a failure. `scripts/soak properties` asks for the second profile.
+_patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("project", _patient)
+settings.register_profile("soak", _patient, max_examples=10_000)
 settings.load_profile("project")
 
 #: Everything a test makes on an engine is called octest-... What `octest_name` names also carries the run it
@@ -35,6 +36,13 @@ _leftovers = pytest.StashKey[list[str]]()
 def pytest_configure(config: pytest.Config) -> None:
     # In the environment, so that the workers of one parallel run share it.
     os.environ.setdefault(_RUN_VARIABLE, secrets.token_hex(3))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    # With `-n`, the workers collect and the controller looks for leftovers.
+    controls_workers = session.config.getoption("numprocesses", None) and not _is_worker(session.config)
+    if controls_workers and _why_no_engine() is None:
+        session.config.stash[_before] = _named_octest()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -53,9 +61,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    is_worker = hasattr(session.config, "workerinput")
     before = session.config.stash.get(_before, None)
-    if is_worker or before is None:
+    if before is None or _is_worker(session.config):
         return
     left = sorted(name for name in _named_octest() - before if _ours(name))
     session.config.stash[_leftovers] = left
@@ -79,6 +86,10 @@ def octest_name() -> Callable[[str], str]:
         return f"{PREFIX}r{os.environ[_RUN_VARIABLE]}-{what}-{secrets.token_hex(3)}"
 
     return name
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
 
 
 def _ours(name: str) -> bool:

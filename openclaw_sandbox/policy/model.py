@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from openclaw_sandbox.config.origin import Origin
+    from openclaw_sandbox.policy.egress import EgressPolicy
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -156,6 +157,8 @@ class Hardening:
     setup_command: str | None
     timeout_s: float | None  # per command; None: no limit
     runtime: str | None  # None: the engine's default
+    #: Keys that the operator allows an engine not to enforce (`allow_unenforced` in config.yml).
+    allow_unenforced: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,3 +245,4 @@ class EffectivePolicy:
     findings: tuple[Finding, ...] = ()
     tool_stages: tuple[ToolStage, ...] = ()  # every stage that applies to this session, in order
     exec_host: ExecHost = ExecHost()
+    egress: EgressPolicy | None = None  # None: no way out through a gateway

@@ -28,11 +28,11 @@ def engine_findings(policy: EffectivePolicy) -> tuple[Finding, ...]:
 
 def profile_findings(policy: EffectivePolicy) -> tuple[Finding, ...]:
     """What is wrong or odd about a seccomp profile of the operator's own."""
+    if policy.hardening.seccomp.kind is not SeccompKind.FILE:
+        return ()
     from openclaw_sandbox.lifecycle.ensure import seccomp_profile
     from openclaw_sandbox.spec.seccomp import profile_warnings
 
-    if policy.hardening.seccomp.kind is not SeccompKind.FILE:
-        return ()
     value = policy.values.get("docker.seccompProfile")
     finding = Finding(
         code="seccomp.profile",
@@ -52,14 +52,12 @@ def profile_findings(policy: EffectivePolicy) -> tuple[Finding, ...]:
 
 def _missing_image(policy: EffectivePolicy) -> Finding | None:
     from openclaw_sandbox.engine import open_engine
-    from openclaw_sandbox.lifecycle.ensure import missing_image
 
     image = policy.hardening.image
     try:
         engine = open_engine(os.environ, patience_s=_PATIENCE_S)
         if engine.image(image) is not None:
             return None
-        missing = missing_image(image)
     except SandboxError as error:
         return Finding(
             code="engine.unreachable",
@@ -67,7 +65,9 @@ def _missing_image(policy: EffectivePolicy) -> Finding | None:
             message=f"Not runnable now: {error.brief}",
             hint=error.hint,
         )
-    origin = policy.values["docker.image"].origin
+    from openclaw_sandbox.lifecycle.ensure import missing_image  # the rare case: it brings half of the tool
+
+    missing, origin = missing_image(image), policy.values["docker.image"].origin
     return Finding(
         code=missing.code,
         severity=Severity.WARNING,

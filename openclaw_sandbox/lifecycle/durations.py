@@ -17,7 +17,7 @@ def parse_duration(text: str, *, flag: str) -> float:
     Raises:
         UsageError: not a time; names the flag.
     """
-    found = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)(ms|s|m|h|)", text.strip())
+    found = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|s|m|h|)", text.strip())
     seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
     if not 0 < seconds <= _MAX_S:
         raise UsageError(

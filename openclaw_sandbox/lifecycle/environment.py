@@ -49,7 +49,8 @@ def _take(
             raise UsageError(
                 f"-e {name[:60]!r}: {problem}", hint="Write -e NAME=VALUE, or -e NAME to copy it."
             )
-        issue = Issue(path=name[:60], message=problem, file=where[0], line=where[1])
+        # A line that is no assignment may be the middle of a key: nothing of it is shown.
+        issue = Issue(path="line", message=problem, file=where[0], line=where[1])
         raise UsageError(
             f"The env file {where[0]} cannot be used.", issues=[issue], hint="Write one NAME=VALUE per line."
         )
@@ -77,8 +78,10 @@ def _lines(path: Path) -> list[str]:
             raise UsageError(f"The env file {path} does not exist or is not a regular file.")
         if path.stat().st_size > _MAX_FILE_BYTES:
             raise UsageError(f"The env file {path} is larger than 4 MiB.")
-        return path.read_bytes().decode("utf-8-sig").splitlines()
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"The env file {path} is not UTF-8 (byte {error.start}).") from None
     except OSError as error:
         raise UsageError(f"The env file {path} cannot be read: {error.strerror or error}.") from None
+    # Not splitlines(): a value may hold a form feed or a Unicode line separator.
+    return [line.removesuffix("\r") for line in text.split("\n")]

@@ -123,7 +123,7 @@ def test_secrets_are_no_part_of_the_container() -> None:
 
 
 def test_every_value_of_the_hardening_reaches_the_spec() -> None:
-    """Another value of a field of Hardening makes another container, except for what is not the container's."""
+    """Another value of a field makes another container, except for what is not the container's."""
     base = policy_of()
     elsewhere = {
         "user": "the owner of the workspace is asked for, and comes with the context",

@@ -39,6 +39,8 @@ class EngineInfo:
     seccomp: bool
     #: Limits that this engine really enforces, by our key: "memory", "pids", "cpus", "swap", ...
     enforced_limits: frozenset[str]
+    #: Hard limits that no container of this engine can exceed, by ulimit name.
+    ulimit_ceilings: Mapping[str, int] = field(default_factory=dict)
     runtimes: tuple[str, ...]
     default_runtime: str
     warnings: tuple[str, ...]

@@ -18,6 +18,7 @@ from openclaw_sandbox.errors import (
     SandboxConflictError,
 )
 from openclaw_sandbox.lifecycle import plan as planning
+from openclaw_sandbox.lifecycle.fit import fit
 from openclaw_sandbox.lifecycle.locks import sandbox_lock
 from openclaw_sandbox.lifecycle.workspace import plan_user, prepare_workspace
 from openclaw_sandbox.policy.model import SeccompKind
@@ -212,9 +213,15 @@ def make(blueprint: Blueprint, engine: Engine, *, log: Callable[[str], None] = l
 
 
 def create(spec: ContainerSpec, blueprint: Blueprint, engine: Engine) -> tuple[str, tuple[str, ...]]:
-    """Create one container of the blueprint, perhaps under another name; its id and the engine's warnings."""
+    """Create one container of the blueprint, perhaps under another name; its id and what to tell of it.
+
+    Raises:
+        SpecRefusedError: the engine cannot or would not enforce a field. Nothing was made.
+    """
+    fitted = fit(spec, engine.info(), allowed=blueprint.policy.hardening.allow_unenforced)
     try:
-        return engine.create(spec, labels=blueprint.labels)
+        container_id, warnings = engine.create(fitted.spec, labels=blueprint.labels)
+        return container_id, (*fitted.lowered, *fitted.unenforced, *warnings)
     except SandboxConflictError:
         raise SandboxConflictError(
             f"Another program made a container named {spec.name} at this moment.",

@@ -7,6 +7,7 @@ import json
 import re
 import socket
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -21,6 +22,7 @@ from openclaw_sandbox.engine.base import (
     StartedExec,
 )
 from openclaw_sandbox.engine.docker import failure, translate
+from openclaw_sandbox.engine.docker.daemon import ulimit_ceilings
 from openclaw_sandbox.engine.docker.frames import STDERR, Demultiplexer
 from openclaw_sandbox.engine.docker.info import parse_info
 from openclaw_sandbox.errors import EngineError, EngineHangingError, EngineLostError
@@ -56,7 +58,8 @@ class DockerEngine:
             self._http.request("GET", "/version", timeout_s=_QUICK_S), "say its version"
         ).json()
         info = self._ok(self._http.request("GET", "/info", timeout_s=_QUICK_S), "describe itself").json()
-        return parse_info(version or {}, info or {})
+        parsed = parse_info(version or {}, info or {})
+        return replace(parsed, ulimit_ceilings=ulimit_ceilings(self._http.socket_path))
 
     def image(self, reference: str) -> ImageInfo | None:
         """See Engine.image."""

@@ -24,6 +24,7 @@ class RemoteTransport:
     """See wire.Transport."""
 
     local = False
+    socket_path: str | None = None
 
     def __init__(self, endpoint: Endpoint, *, on_call: Callable[[str, float], None] | None = None) -> None:
         self.address = endpoint.url

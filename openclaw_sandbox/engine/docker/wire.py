@@ -56,6 +56,7 @@ class Transport(Protocol):
 
     address: str
     local: bool
+    socket_path: str | None
 
     def request(self, method: str, path: str, *, body: object = None, timeout_s: float) -> Response:
         """One call. Raises the EngineUnavailableError that fits; never retries what is not idempotent."""
@@ -77,6 +78,7 @@ class UnixTransport:
 
     def __init__(self, path: str, *, on_call: Callable[[str, float], None] | None = None) -> None:
         self.path = path
+        self.socket_path: str | None = path
         self.address = f"unix://{path}"
         self._on_call = on_call
 

@@ -51,12 +51,11 @@ def profile_findings(policy: EffectivePolicy) -> tuple[Finding, ...]:
 
 
 def _missing_image(policy: EffectivePolicy) -> Finding | None:
-    from openclaw_sandbox.engine import open_engine
+    from openclaw_sandbox.engine.docker.quick import has_image
 
     image = policy.hardening.image
     try:
-        engine = open_engine(os.environ, patience_s=_PATIENCE_S)
-        if engine.image(image) is not None:
+        if has_image(os.environ, image, patience_s=_PATIENCE_S) is not False:
             return None
     except SandboxError as error:
         return Finding(

@@ -12,15 +12,11 @@ if TYPE_CHECKING:
 
 
 def open_engine(
-    env: Mapping[str, str],
-    *,
-    on_call: Callable[[str, float], None] | None = None,
-    patience_s: float | None = None,
+    env: Mapping[str, str], *, on_call: Callable[[str, float], None] | None = None
 ) -> DockerEngine:
     """The engine that `env` names (DOCKER_HOST, context) or that is found. No call is made yet.
 
-    `on_call` hears of every call with its duration in seconds. `patience_s` is a ceiling on every deadline of
-    a local engine, for questions whose answer is only nice to have.
+    `on_call` hears of every call with its duration in seconds.
 
     Raises:
         UsageError: the environment names an engine in a way that cannot be used.
@@ -30,10 +26,6 @@ def open_engine(
     from openclaw_sandbox.engine.docker.engine import DockerEngine
 
     endpoint = find_endpoint(env)
-    if endpoint.socket_path is not None and patience_s is not None:
-        from openclaw_sandbox.engine.docker.impatient import ImpatientTransport
-
-        return DockerEngine(ImpatientTransport(endpoint.socket_path, patience_s=patience_s))
     if endpoint.socket_path is not None:
         from openclaw_sandbox.engine.docker.wire import UnixTransport
 

@@ -118,7 +118,7 @@ def _attached(ui: Ui, blueprint: Blueprint, request: RunRequest, engine: Engine)
 
     sys.stdout.flush()
     capture = Capture() if ui.as_json else None
-    report = run_in_sandbox(blueprint, request, engine, _streams(request, capture), log=ui.debug)
+    report = run_in_sandbox(blueprint, request, engine, _streams(request, capture), listener=ui)
     if capture is not None:
         ui.json(run_document(report, capture))
     tell(ui, report)

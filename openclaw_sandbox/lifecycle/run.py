@@ -6,7 +6,7 @@ import contextlib
 import secrets
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from openclaw_sandbox.engine.base import ExecSpec, ExecStatus
 from openclaw_sandbox.engine.docker.failure import NotStarted
@@ -20,7 +20,7 @@ from openclaw_sandbox.lifecycle.witness import Witness
 from openclaw_sandbox.spec.build import exec_env
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from openclaw_sandbox.engine.base import Engine, Stream
     from openclaw_sandbox.lifecycle.cause import Cause
@@ -46,6 +46,18 @@ class RunRequest:
     alone: bool = False
 
 
+class Listener(Protocol):
+    """Who hears of what happens on the way: steps, and what the operator must know."""
+
+    def debug(self, text: str) -> None:
+        """A step."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """What is not as it was asked for."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
     """What a run came to. `exit_status` is the tool's own."""
@@ -67,7 +79,7 @@ def run(
     engine: Engine,
     streams: Streams,
     *,
-    log: Callable[[str], None] = lambda _line: None,
+    listener: Listener,
 ) -> RunReport:
     """Run the command in the policy's container (or one of its own) until it ends, and say why it ended.
 
@@ -75,19 +87,19 @@ def run(
         EngineError: the sandbox could not be made or was lost; see `ensure`.
     """
     if request.alone and _needs_no_exec(blueprint, request):
-        return _run_as_main_process(blueprint, request, engine, streams)
+        return _run_as_main_process(blueprint, request, engine, streams, listener)
     if request.alone:
         spec = replace(blueprint.spec, name=own_name(blueprint))
-        ready = make(replace(blueprint, spec=spec), engine, log=log)
+        ready = make(replace(blueprint, spec=spec), engine, log=listener.debug)
+        _tell(ready.warnings, listener)
         try:
             return _run_in(ready, blueprint, request, engine, streams)
         finally:
             engine.remove(ready.container_id, force=True)
     pauses = iter(_RETRY_PAUSES_S)
     while True:
-        ready = ensure(blueprint, engine, log=log)
-        for warning in ready.warnings:
-            log(warning)
+        ready = ensure(blueprint, engine, log=listener.debug)
+        _tell(ready.warnings, listener)
         report = _run_in(ready, blueprint, request, engine, streams)
         failure = report.result.failure
         pause_s = next(pauses, None)
@@ -210,8 +222,13 @@ class _MainCommand:
         return True
 
 
+def _tell(warnings: tuple[str, ...], listener: Listener) -> None:
+    for warning in warnings:
+        listener.warn(warning)
+
+
 def _run_as_main_process(
-    blueprint: Blueprint, request: RunRequest, engine: Engine, streams: Streams
+    blueprint: Blueprint, request: RunRequest, engine: Engine, streams: Streams, listener: Listener
 ) -> RunReport:
     spec = replace(
         blueprint.spec,
@@ -223,7 +240,8 @@ def _run_as_main_process(
         interactive=True,
         tty=request.tty,
     )
-    container_id, _ = create(spec, blueprint, engine)
+    container_id, warnings = create(spec, blueprint, engine)
+    _tell(warnings, listener)
     try:
         stream = engine.attach(container_id, stdin=streams.stdin is not None, tty=request.tty)
         engine.start(container_id)

@@ -47,3 +47,20 @@ class LoadedConfig:
     warnings: tuple[ConfigWarning, ...] = ()
     #: Values that came from variables or look like secrets, for redaction. Never shown.
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedHardening:
+    """config.yml, checked and normalised: sizes in bytes, rates per second, times in seconds, capability names
+    upper-case without `CAP_`.
+
+    `data` is its `sandbox` block as plain dicts and lists (`{}` without a file), spelled as the file spells it;
+    `data["agents"]` maps agent ids to blocks of the same keys. `origin_of` takes a path inside `data`
+    (`("resource_limits", "memory")`, `("agents", "work", "timeout")`).
+    """
+
+    file: Path
+    exists: bool
+    data: Mapping[str, Any] = field(repr=False)
+    origin_of: Callable[[KeyPath], Origin] = field(default=lambda _path: BUILT_IN, repr=False, compare=False)
+    warnings: tuple[ConfigWarning, ...] = ()

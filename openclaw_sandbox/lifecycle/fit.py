@@ -1,8 +1,8 @@
 """A spec meets an engine: what the host has less of is lowered, what nobody would enforce is refused. Pure.
 
 Engines accept many fields that they then ignore: a rootless one on cgroup v1 takes every limit and applies
-none, one without AppArmor takes any profile. `docker inspect` repeats them back; only the engine's description
-of itself tells.
+none, one without AppArmor takes any profile. `docker inspect` repeats them back; only what the engine says of
+itself tells.
 """
 
 from __future__ import annotations

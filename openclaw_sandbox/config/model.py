@@ -51,10 +51,10 @@ class LoadedConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedHardening:
-    """config.yml, checked and normalised: sizes in bytes, rates per second, times in seconds, capability names
-    upper-case without `CAP_`.
+    """config.yml, checked and normalised: sizes in bytes, rates per second, times in seconds, names of
+    capabilities in capitals without `CAP_`.
 
-    `data` is its `sandbox` block as plain dicts and lists (`{}` without a file), spelled as the file spells it;
+    `data` is its `sandbox` block as plain dicts and lists (`{}` without a file), with the file's keys;
     `data["agents"]` maps agent ids to blocks of the same keys. `origin_of` takes a path inside `data`
     (`("resource_limits", "memory")`, `("agents", "work", "timeout")`).
     """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _STATE_DIR_NAMES = (".openclaw", ".clawdbot", ".moldbot", ".moltbot")  # today's name, then the legacy ones
 _CONFIG_NAMES = ("openclaw.json", "clawdbot.json", "moldbot.json", "moltbot.json")
-_PROFILE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.IGNORECASE)
+_PROFILE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.IGNORECASE | re.ASCII)
 _HOME_PREFIX = re.compile(r"~(?=$|[/\\])")
 
 

@@ -111,8 +111,8 @@ class Document:
         """An issue about what stands at `offset`."""
         place = self._lines.locate(offset)
         return Issue(
-            path=path,
-            message=message,
+            path=printable(path),
+            message=printable(message),
             file=str(self.path),
             line=place.line,
             column=place.column,

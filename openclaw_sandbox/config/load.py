@@ -15,7 +15,7 @@ from openclaw_sandbox.config.home_paths import expand_paths
 from openclaw_sandbox.config.includes import Merged, resolve_includes
 from openclaw_sandbox.config.model import ConfigWarning, LoadedConfig, StatePaths
 from openclaw_sandbox.config.origin import BUILT_IN, KeyPath, Origin, OriginKind, dotted
-from openclaw_sandbox.config.problems import Problem, found, invalid_config
+from openclaw_sandbox.config.problems import Problem, found, invalid_config, printable
 from openclaw_sandbox.config.rules import rule_problems
 from openclaw_sandbox.config.secret_text import MASK
 from openclaw_sandbox.config.text_file import MAX_CONFIG_BYTES, read_text
@@ -136,7 +136,7 @@ def _issue(merged: Merged, problem: Problem, secrets: set[str] | frozenset[str] 
     place = merged.place(problem.path if problem.at is None else problem.at)
     at_key = problem.at is not None and len(problem.at) > len(problem.path)
     issue = place.document.issue_at(place.path, message, shown_as=dotted(problem.path), at_key=at_key)
-    return replace(issue, hint=problem.hint or None)
+    return replace(issue, hint=printable(problem.hint) or None)
 
 
 def _origins(merged: Merged) -> Callable[[KeyPath], Origin]:

@@ -42,7 +42,10 @@ class ScanError(Exception):
 
 @dataclass(slots=True)
 class Scan:
-    """Offsets into the text. Of a key that is given twice, the last one counts, as in JavaScript."""
+    """Offsets into the text. Of a key that is given twice, the last one counts, as in JavaScript.
+
+    What only an earlier one holds is still listed: ask for paths of the parsed value alone.
+    """
 
     values: dict[KeyPath, int] = field(default_factory=dict)
     keys: dict[KeyPath, int] = field(default_factory=dict)
@@ -78,11 +81,12 @@ class Lines:
 
 @dataclass(slots=True)
 class _Frame:
-    """A container that is still open. `count` is the index of the next element of a list."""
+    """A container that is still open: the keys it has so far, or the index of its next element."""
 
     opener: str
     offset: int
     path: KeyPath
+    keys: set[str] = field(default_factory=set)
     count: int = 0
     needs_comma: bool = False
 
@@ -149,14 +153,16 @@ class _Scanner:
             path = (*frame.path, frame.count)
             frame.count += 1
         else:
-            path = self._key(frame.path)
+            path = self._key(frame)
         self._value(path)
 
-    def _key(self, parent: KeyPath) -> KeyPath:
+    def _key(self, frame: _Frame) -> KeyPath:
         start = self.at
-        path = (*parent, self._key_text())
-        if path in self.found.keys:
+        key = self._key_text()
+        path = (*frame.path, key)
+        if key in frame.keys:
             self.found.duplicates.append((path, start))
+        frame.keys.add(key)
         self.found.keys[path] = start
         self._skip()
         if not self.text.startswith(":", self.at):
@@ -171,11 +177,11 @@ class _Scanner:
             self._string()
             return unescape(self.text[start + 1 : self.at - 1])
         matched = _WORD.match(self.text, self.at)
-        name = unescape(matched.group()) if matched else ""
-        if matched is None or not _is_identifier(name):
-            self._fail(
-                f"expected a key here, found {self._shown()} (a key with other characters needs quotes)"
-            )
+        if matched is None:
+            self._fail(f"expected a key here, found {self._shown()}")
+        name = unescape(matched.group())
+        if not _is_identifier(name):
+            self._fail("this key needs quotes")
         self.at = matched.end()
         return name
 

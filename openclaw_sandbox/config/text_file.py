@@ -35,7 +35,7 @@ def read_text(path: Path, *, max_bytes: int, what: str = "config file", hard_lin
 def _read_bytes(path: Path, *, max_bytes: int, what: str, hard_links: bool) -> bytes:
     # Non-blocking, so that a FIFO in the file's place is an error and not a hang.
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(handle, "rb") as file:
+    try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
@@ -43,7 +43,10 @@ def _read_bytes(path: Path, *, max_bytes: int, what: str, hard_links: bool) -> b
         if status.st_nlink > 1 and not hard_links:
             # Containment is judged by path, and a second name of a file outside is invisible to it.
             raise refused_file(path, f"the {what} has hard links", hint="include a copy of it")
-        raw = file.read(max_bytes + 1)
+        with open(handle, "rb", closefd=False) as file:
+            raw = file.read(max_bytes + 1)
+    finally:
+        os.close(handle)
     if len(raw) > max_bytes:
         limit = f"{max_bytes // _MIB} MiB"
         raise refused_file(path, f"the {what} is larger than {limit}", hint=f"keep the {what} under {limit}")

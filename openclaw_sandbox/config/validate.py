@@ -44,45 +44,46 @@ def schema_problems(data: Any) -> list[Problem]:
 
 def _problem(error: Any) -> Problem:
     path: KeyPath = tuple(error["loc"])
-    kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    kind, value = error["type"], error["input"]
     if kind == "extra_forbidden":
         return unknown_key(path)
     if kind == "missing":
         return Problem(path=path, message=f'the key "{path[-1]}" is missing', at=path[:-1])
+    message = f"expected {_expected(kind, path, error)}, found {found(value, path)}"
+    return Problem(path=path, message=message, hint=_hint(kind, path, value))
+
+
+def _expected(kind: str, path: KeyPath, error: Any) -> str:
     if kind == "literal_error":
-        return _not_one_of(path, value)
+        return one_of(_words_at(path))
     if kind in _BOUNDS:
         words, bound = _BOUNDS[kind]
-        message = f"expected a number {words} {context[bound]}, found {found(value, path)}"
-        return Problem(path=path, message=message)
-    expected = _TYPES.get(kind, error["msg"])
-    return Problem(
-        path=path, message=f"expected {expected}, found {found(value, path)}", hint=_type_hint(kind, value)
-    )
+        return f"a number {words} {error['ctx'][bound]:.17g}"
+    return _TYPES.get(kind) or str(error["msg"])
 
 
-def _type_hint(kind: str, value: Any) -> str:
+def _hint(kind: str, path: KeyPath, value: Any) -> str:
     if value is None:
         return "remove the key to leave it unset"
-    if kind == "list_type" and isinstance(value, str):
+    if not isinstance(value, str):
+        return ""
+    if kind == "literal_error" and (meant := nearest(value, _words_at(path))):
+        return f'did you mean "{meant}"?'
+    if kind == "list_type":
         return "put it in brackets to make it a list"
-    if kind in ("int_type", "float_type", "bool_type") and isinstance(value, str):
-        return "remove the quotes" if value.strip().lower() in ("true", "false") or _is_numeric(value) else ""
-    return ""
+    quoted = (kind == "bool_type" and value.strip().lower() in ("true", "false")) or (
+        kind in ("int_type", "float_type") and _is_numeric(value)
+    )
+    return "remove the quotes" if quoted else ""
 
 
 def _is_numeric(text: str) -> bool:
     return text.strip().lstrip("+-").replace(".", "", 1).isdigit()
 
 
-def _not_one_of(path: KeyPath, value: Any) -> Problem:
-    words = [word for word in get_args(_type_at(path)) if isinstance(word, str)]
-    meant = nearest(value, words) if isinstance(value, str) else None
-    return Problem(
-        path=path,
-        message=f"expected {one_of(words)}, found {found(value, path)}",
-        hint=f'did you mean "{meant}"?' if meant else "",
-    )
+def _words_at(path: KeyPath) -> list[str]:
+    """The words that the schema allows at `path`."""
+    return [word for word in get_args(_type_at(path)) if isinstance(word, str)]
 
 
 def unknown_key(path: KeyPath) -> Problem:

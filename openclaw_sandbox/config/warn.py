@@ -23,6 +23,7 @@ def config_warnings(
     for document in documents:
         yield from _duplicate_keys(document)
     yield from _duplicate_agents(data, origin_of)
+    yield from _ownership(data, origin_of)
     yield from _main_key(data, origin_of)
     yield from _gateway_token(data, origin_of)
 
@@ -48,9 +49,8 @@ def _duplicate_agents(data: Mapping[str, Any], origin_of: OriginOf) -> Iterator[
     for name, entry, path in agent_entries(data):
         agent_id = normalize_agent_id(name)
         if first.setdefault(agent_id, path) != path:
-            message = (
-                f'agent "{agent_id}" is listed twice: {dotted(first[agent_id])} counts, this entry is ignored'
-            )
+            both = f"{dotted(first[agent_id])} counts, {dotted(path)} is ignored"
+            message = f'agent "{agent_id}" is listed twice: {both}'
             hint = "give it another id, or remove one of the two"
             yield ConfigWarning(
                 code="config.duplicate-agent", message=message, hint=hint, origin=origin_of(path)
@@ -62,6 +62,17 @@ def _duplicate_agents(data: Mapping[str, Any], origin_of: OriginOf) -> Iterator[
         hint = "keep default: true on one agent"
         yield ConfigWarning(
             code="config.several-defaults", message=message, hint=hint, origin=origin_of((*path, "default"))
+        )
+
+
+def _ownership(data: Mapping[str, Any], origin_of: OriginOf) -> Iterator[ConfigWarning]:
+    agents = data.get("agents") or {}
+    if len(agents.get("entries") or ()) > 1 and agents.get("ownership") != "explicit":
+        yield ConfigWarning(
+            code="config.ownership",
+            message="OpenClaw 2026.9 refuses several agents without agents.ownership",
+            hint='set agents.ownership: "explicit"',
+            origin=origin_of(("agents", "entries")),
         )
 
 

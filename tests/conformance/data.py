@@ -1,7 +1,7 @@
 """Where the recorded answers of OpenClaw are, and how to read them.
 
-The data does not travel with the project: it is read in place. `OPENCLAW_SANDBOX_CONFORMANCE` names the folder;
-without it, it is looked for beside the checkout.
+The data does not travel with the project: it is read in place. `OPENCLAW_SANDBOX_CONFORMANCE` names the
+folder; without it, it is looked for beside the checkout.
 """
 
 from __future__ import annotations

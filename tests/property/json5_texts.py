@@ -79,7 +79,7 @@ class Written:
         self.put("{")
         entries = list(value.items())
         if entries and self.random.random() < 0.2:  # an earlier value of a key that is given again
-            entries.insert(0, (entries[-1][0], None))
+            entries.insert(0, (entries[-1][0], self.random.choice([None, [1], value])))
         seen = set()
         for index, (key, item) in enumerate(entries):
             if index:

@@ -84,9 +84,9 @@ class LiveResult:
     checks: tuple[FieldCheck, ...] = ()
 
     @property
-    def agrees(self) -> bool:
-        """Whether there is a running container that keeps every promise."""
-        return self.observed is not None and self.observed.running and all(c.agrees for c in self.checks)
+    def differs(self) -> bool:
+        """Whether there is a container, and it breaks a promise."""
+        return not all(check.agrees for check in self.checks)
 
 
 def compare_live(policy: EffectivePolicy, ui: Ui) -> LiveResult:

@@ -220,7 +220,7 @@ def _live(view: View, ui: Ui) -> int:
         ui.json(live_document(view, result))
     else:
         ui.out(live_text(view, result, ui))
-    return 0 if result.agrees else 1
+    return 1 if result.differs else 0
 
 
 def _diff(context: typer.Context, ui: Ui, question: Question, pair: tuple[str, str]) -> int:

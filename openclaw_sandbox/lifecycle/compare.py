@@ -139,6 +139,13 @@ _FIELDS: tuple[tuple[str, str, Callable[[ContainerSpec, Observed], tuple[Any, An
         lambda s, o: (list(s.extra_hosts), list(_host(o).get("ExtraHosts") or ())),
     ),
     ("init", "", lambda s, o: (s.init, bool(_host(o).get("Init")))),
+    ("private_ipc", "", lambda s, o: (s.private_ipc, _host(o).get("IpcMode") == "private")),
+    (
+        "private_cgroup_namespace",
+        "",
+        lambda s, o: (s.private_cgroup_namespace, _host(o).get("CgroupnsMode") == "private"),
+    ),
+    ("log", "", lambda s, o: (s.log.driver.value, (_host(o).get("LogConfig") or {}).get("Type"))),
 )
 
 

@@ -63,7 +63,7 @@ def finding_document(finding: Finding, redactor: Redactor) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses, enums and paths as plain JSON data."""
+    """Dataclasses, enums, sets and paths as plain JSON data."""
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, Path):
@@ -74,6 +74,8 @@ def plain(value: Any) -> Any:
         }
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (set, frozenset)):
+        return sorted(plain(item) for item in value)
     return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 

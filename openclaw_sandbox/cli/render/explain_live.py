@@ -21,7 +21,7 @@ def live_document(view: View, result: LiveResult) -> dict[str, Any]:
     return {
         "container": view.policy.container_name,
         "state": observed.state.value if observed is not None else "missing",
-        "agrees": result.agrees,
+        "agrees": None if observed is None else not result.differs,
         "fields": [
             {
                 "field": check.field,

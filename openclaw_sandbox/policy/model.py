@@ -130,6 +130,35 @@ class Seccomp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogChoice:
+    """Container log: driver by Docker's name, bounded by `max_bytes` x `max_files`."""
+
+    driver: str
+    max_bytes: int
+    max_files: int
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthChoice:
+    """A command that tells whether the sandbox is well; times in seconds."""
+
+    command: tuple[str, ...]
+    interval_s: float
+    timeout_s: float
+    retries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """A container port published on this host's loopback; `host_port` 0 takes a free one."""
+
+    container_port: int
+    host_port: int
+    protocol: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hardening:
     """What the container gets. Sizes in bytes, times in seconds, None where nothing limits."""
 
@@ -158,7 +187,24 @@ class Hardening:
     timeout_s: float | None  # per command; None: no limit
     runtime: str | None  # None: the engine's default
     #: Keys that the operator allows an engine not to enforce (`allow_unenforced` in config.yml).
-    allow_unenforced: frozenset[str] = frozenset()
+    allow_unenforced: tuple[str, ...] = ()
+    #: What only config.yml can say. Rates per second, sizes in bytes.
+    memory_reservation_bytes: int | None = None
+    cpu_shares: int | None = None
+    cpuset: str | None = None
+    disk_bytes: int | None = None
+    disk_iops: int | None = None
+    disk_read_bps: int | None = None
+    disk_write_bps: int | None = None
+    disk_io_weight: int | None = None
+    selinux_label: str | None = None
+    max_output_bytes: int | None = None
+    log: LogChoice | None = None
+    health: HealthChoice | None = None
+    ports: tuple[Port, ...] = ()
+    #: Absolute container paths that nobody inside sees, or may write.
+    hidden_paths: tuple[str, ...] = ()
+    frozen_paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

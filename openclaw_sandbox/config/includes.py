@@ -124,6 +124,14 @@ class _Way:
         return _Way((*self.files, file), self.depth)
 
 
+_WAYS_OUT = {
+    "Circular include": "remove one of these $include lines",
+    "Maximum include depth": "include the last files from the top one instead",
+    "Include path escapes": "move the file into the config's folder",
+    "Include path resolves outside": "copy the file into the config's folder instead of linking it",
+}
+
+
 @dataclass(slots=True, kw_only=True)
 class _Resolver:
     root: Path
@@ -194,7 +202,7 @@ class _Resolver:
         problem, path = self._checked(name, place, way)
         document = None if problem else self._document(path, name, place)
         if problem:
-            self._report(place, problem)
+            self._report(place, problem, hint=_way_out(problem))
         if document is None:
             return None
         self.documents.append(document)
@@ -245,8 +253,14 @@ class _Resolver:
             self.issues.extend(replace(issue, hint=f"included from {here}") for issue in error.issues)
             return None
 
-    def _report(self, place: Place, message: str) -> None:
-        self.issues.append(place.document.issue_at(place.path, message, shown_as=dotted(place.path)))
+    def _report(self, place: Place, message: str, *, hint: str = "") -> None:
+        issue = place.document.issue_at(place.path, message, shown_as=dotted(place.path))
+        self.issues.append(replace(issue, hint=hint or None))
+
+
+def _way_out(problem: str) -> str:
+    """What to do about an include that is forbidden, told by how its message begins."""
+    return next((hint for start, hint in _WAYS_OUT.items() if problem.startswith(start)), "")
 
 
 def _merged(base: _Marked, over: _Marked) -> _Marked:

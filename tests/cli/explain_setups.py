@@ -106,8 +106,8 @@ SETUPS: Mapping[str, Setup] = {
             "b.json": '{ $include: "./a.json" }\n',
         },
         exit_status=2,
-        named="a.json",
-        fix="include",
+        named="Circular include",
+        fix="remove one of these $include lines",
     ),
     "two-agents-one-id": Setup(
         files=_config(

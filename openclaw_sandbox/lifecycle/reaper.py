@@ -10,6 +10,7 @@ parents; where even that leaves a doubt, the container goes.
 from __future__ import annotations
 
 import enum
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ MARK = "OPENCLAW_SANDBOX_RUN"
 
 _HELPER_TIMEOUT_S = 10.0
 _PAUSES_S = (0.0, 0.02, 0.05, 0.2, 0.5, 0.5)
+_STAT_START = 20  # of the fields after the name in /proc/PID/stat: the start, in clock ticks since boot
 _CLOCK_TICKS = 100  # USER_HZ: fixed by the kernel's ABI for /proc, whatever the timer runs at
 
 # $1 signal, $2 mark, $3 rounds at most. Signals every process with the mark until a round finds none, then
@@ -98,29 +100,35 @@ class Verdict(enum.Enum):
     DOUBT = "doubt"  # could be ours; only the container's end makes sure
 
 
-def judge(processes: Sequence[Process], *, since: int, alone: bool) -> tuple[Verdict, tuple[int, ...]]:
+def judge(
+    processes: Sequence[Process], *, since: int, alone: bool, entry: int | None = None
+) -> tuple[Verdict, tuple[int, ...]]:
     """Does anything of this run remain? The pids to kill, for STRAYS.
 
-    `since`: when the run began. `alone`: no other command runs in the container now. A process entered from
-    outside (an exec) has parent 0; one whose parents end at pid 1 is an orphan of somebody.
+    `since`: when the run began. `alone`: no other command runs in the container now. `entry`: the pid of this
+    run's first process, if it lives and is known. A process entered from outside (an exec) has parent 0; one
+    whose parents end at pid 1 is an orphan of somebody.
     """
     if any(p.belongs is Belongs.THIS_RUN for p in processes):
         return Verdict.DOUBT, ()
     parents = {p.pid: p for p in processes}
+    offspring = tuple(p.pid for p in processes if _root(p, parents) == entry)
+    if offspring:
+        return Verdict.STRAYS, offspring
     # The first child of the init is the keeper. In a container that was only just started it is no older than
     # the run; without it the container would end.
     keeper = min((p.pid for p in processes if p.ppid == 1), default=1)
-    strays = [
+    strays = tuple(
         p.pid
         for p in processes
         if p.pid not in (1, keeper)
         and p.belongs is Belongs.NOBODY
         and p.start >= since
         and (alone or _root(p, parents) == 1)
-    ]
+    )
     if not strays:
         return Verdict.CLEAN, ()
-    return (Verdict.STRAYS, tuple(strays)) if alone else (Verdict.DOUBT, ())
+    return (Verdict.STRAYS, strays) if alone else (Verdict.DOUBT, ())
 
 
 def _root(process: Process, parents: dict[int, Process]) -> int:
@@ -130,6 +138,21 @@ def _root(process: Process, parents: dict[int, Process]) -> int:
         seen.add(process.pid)
         process = parents[process.ppid]
     return process.pid
+
+
+def find_entry(processes: Sequence[Process], status: str, stat: str) -> int | None:
+    """The pid inside the container of a process of this host, by its /proc/PID/status and /proc/PID/stat.
+
+    None if it is not among `processes`: it ended, or the engine's pids are not those of this /proc. The
+    moment of its start tells it from another process that has the same number.
+    """
+    found = re.search(r"^NSpid:.*\s(\d+)$", status, re.MULTILINE)
+    fields = stat.rpartition(") ")[2].split()
+    if not found or len(fields) < _STAT_START or not fields[_STAT_START - 1].isdecimal():
+        return None
+    pid, start = int(found[1]), int(fields[_STAT_START - 1])
+    same = (p.pid for p in processes if p.pid == pid and p.start == start and p.ppid == 0)
+    return next(same, None)
 
 
 def boot_ticks() -> int:
@@ -163,7 +186,7 @@ class Reaper:
                 left = self._helper("KILL", rounds=50)
                 if left is None:
                     break
-                verdict, strays = judge(left, since=self.since, alone=self._alone())
+                verdict, strays = judge(left, since=self.since, alone=self._alone(), entry=self._entry(left))
                 if verdict is Verdict.CLEAN:
                     return True
                 if verdict is Verdict.STRAYS:
@@ -187,6 +210,15 @@ class Reaper:
         self.engine.exec_capture(
             self.container_id, ExecSpec(argv=argv, user=self.user, workdir="/"), timeout_s=_HELPER_TIMEOUT_S
         )
+
+    def _entry(self, processes: Sequence[Process]) -> int | None:
+        """This run's first process may have dropped the mark (`exec env -i`): the engine knows its pid."""
+        pid = self.engine.exec_status(self.exec_id).pid if self.exec_id else 0
+        try:
+            proc = Path(f"/proc/{pid}")
+            return find_entry(processes, (proc / "status").read_text(), (proc / "stat").read_text())
+        except (OSError, ValueError):
+            return None
 
     def _alone(self) -> bool:
         observed = self.engine.inspect(self.container_id)

@@ -86,6 +86,8 @@ def setup(
     from openclaw_sandbox.image.choose import parse_base, parse_image
     from openclaw_sandbox.image.setup import Request
 
+    if save and not save.absolute().parent.is_dir():
+        raise UsageError(f"--save: the folder {save.absolute().parent} does not exist.")
     names = tuple(parse_image(name) for name in image or ("sandbox",))
     if check:
         return _check(ui, names)

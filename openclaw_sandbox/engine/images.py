@@ -52,8 +52,11 @@ class ImageStore(Protocol):
         """The local image; None if there is none."""
         ...
 
-    def labelled(self, label: str) -> list[ImageInfo]:
-        """All local images that carry the label ("key" or "key=value"), untagged and intermediate too."""
+    def labelled(self, label: str, *, intermediate: bool = False) -> list[ImageInfo]:
+        """All local images that carry the label ("key" or "key=value"), untagged ones too.
+
+        `intermediate`: also those that are only a step on the way to another image.
+        """
         ...
 
     def registry_digest(self, reference: str, *, timeout_s: float) -> str:

@@ -103,7 +103,9 @@ class BaseFinder:
         reference = base_reference(suite)
         image = self.images.find(reference)
         if image is None:
-            raise VerbFailedError(f"There is no local image {reference}.")
+            raise VerbFailedError(
+                f"There is no local image {reference}.", hint="--base auto looks elsewhere too."
+            )
         return Base(image_id=image.id, source=f"local {reference}", suite=suite)
 
     def _registry(self, suite: str) -> Base:
@@ -129,6 +131,10 @@ class BaseFinder:
         return Base(
             image_id=image_id, source=f"bootstrap {suite} {self.architecture}", suite=suite, ours=image_id
         )
+
+
+def _reason(error: SandboxError) -> str:
+    return " ".join([error.brief, *error.details[-2:]])
 
 
 def choose_architecture(asked: str | None, engine_architecture: str) -> str:

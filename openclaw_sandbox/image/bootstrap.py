@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import re
 import shlex
 import shutil
 import tempfile
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from openclaw_sandbox.image.progress import Reporter
 
 _TIMEOUT_S = 1800.0
+#: The packages, the unpacked system and its tar, with air. apt does not fail on a full disk, it hangs.
+_NEEDED_BYTES = 600 * 10**6
 #: What no command in a sandbox reads. Left out while unpacking, which is faster than removing it.
 _EXCLUDED = ("man", "info", "doc", "locale", "lintian")
 #: Both tools copy these from the host.
@@ -128,9 +132,13 @@ def _workspace() -> Iterator[Path]:
     try:
         made = tempfile.mkdtemp(prefix="openclaw-sandbox-")
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise _full(f"no temporary folder can be made in {tempfile.gettempdir()}") from None
         raise VerbFailedError(f"No temporary folder can be made: {error.strerror}.") from None
     folder = Path(made)
     try:
+        if shutil.disk_usage(folder).free < _NEEDED_BYTES:
+            raise _full(f"a base image needs {_NEEDED_BYTES / 10**6:.0f} MB in {folder.parent}")
         folder.chmod(0o755)  # apt reads as its own user, and mmdebstrap without root as another one
         yield folder
     finally:
@@ -156,17 +164,46 @@ def _failure(tool: str, finished: Finished) -> VerbFailedError:
     if finished.timed_out:
         return VerbFailedError(f"{tool} did not finish within {_TIMEOUT_S / 60:.0f} minutes.", details=lines)
     if "No space left on device" in said:
-        return VerbFailedError(
-            f"The disk is full: {tool} could not make the base image.",
-            hint=f"Free space in {tempfile.gettempdir()}, or set TMPDIR to a folder with 1 GB free.",
-            details=lines[-5:],
-        )
-    if any(
-        word in said for word in ("newuidmap", "subuid", "must be root", "unshare", "can only be run as root")
-    ):
-        return VerbFailedError(
-            f"{tool} may not make a root file system as this user.",
-            hint="Run setup with sudo, or allow user namespaces: sudo apt-get install uidmap",
-            details=lines[-5:],
-        )
+        return _full(f"{tool} could not make the base image", lines[-5:])
+    for pattern, brief, hint in _CAUSES:
+        if re.search(pattern, said):
+            return VerbFailedError(brief.format(tool=tool), hint=hint, details=lines[-8:])
     return VerbFailedError(f"{tool} failed with status {finished.status}.", details=lines[-10:])
+
+
+#: What the tools and apt print -> our sentence and hint. mmdebstrap 0.8 to 1.5, debootstrap 1.0, apt 2.2 to 3.0.
+_CAUSES = (
+    (
+        r"newuidmap|subuid|must be root|unshare|can only be run as root",
+        "{tool} may not make a root file system as this user.",
+        "Run setup with sudo, or allow user namespaces: sudo apt-get install uidmap",
+    ),
+    (
+        r"does not have a Release file|Invalid Release file|404 +Not Found",
+        "The package mirror does not have this release.",
+        "Choose another with --suite, or another mirror with --mirror.",
+    ),
+    (
+        r"Temporary failure resolving|Could not resolve|Could not connect|Unable to connect|Connection timed out",
+        "The package mirror does not answer.",
+        "Check the network and the proxy (http_proxy), or name another mirror with --mirror.",
+    ),
+    (
+        r"NO_PUBKEY|is not signed|EXPKEYSIG|signature verification|Unknown signature",
+        "The package mirror's signature cannot be verified with the keys of this machine.",
+        "Install the distribution's keyring: sudo apt-get install debian-archive-keyring",
+    ),
+    (
+        r"[Cc]ertificate verification failed|certificate is NOT trusted|handshake failed",
+        "The package mirror's TLS certificate is not trusted.",
+        "Name the authority's file: --ca-file FILE",
+    ),
+)
+
+
+def _full(what: str, details: Sequence[str] = ()) -> VerbFailedError:
+    return VerbFailedError(
+        f"The disk is full: {what}.",
+        hint="Free some space, or set TMPDIR to a folder on a larger disk.",
+        details=details,
+    )

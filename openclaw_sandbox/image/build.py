@@ -114,7 +114,8 @@ def sweep(images: ImageStore, build_id: str | None, *, patient: bool = False) ->
     `patient`: the build was broken off, and the engine may need a moment to let go of its last container.
     """
     deadline = time.monotonic() + (_SETTLE_S if patient else 0)
-    left = _remove_all(images, stages(images.labelled(f"{labels.ROLE}={BUILD_ROLE}"), build_id))
+    found = images.labelled(f"{labels.ROLE}={BUILD_ROLE}", intermediate=True)
+    left = _remove_all(images, stages(found, build_id))
     while any("container" in reason for reason in left.values()) and time.monotonic() < deadline:
         time.sleep(0.5)
         left = _remove_all(images, left)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,20 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S = 10.0
 _HEAD_BYTES = 1 << 16  # the fields stand before the checksums
+
+
+def check_url(url: str) -> str:
+    """The URL of a mirror, without a slash at its end.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not re.fullmatch(r"https?://[^/\s]\S*", url):
+        raise UsageError(
+            f"--mirror: {without_password(url)!r} is not the URL of a package mirror.",
+            hint="It begins with http:// or https://; its folder holds dists/ and pool/.",
+        )
+    return url.rstrip("/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +48,10 @@ def ask_mirrors(
     """What each mirror has of `suite`: the release, its updates, its security updates.
 
     Raises:
-        UsageError: a URL cannot be used.
         VerbFailedError: a mirror does not answer, or none has the release.
     """
     opener = _opener(proxies, ca_file)
-    found = tuple(_ask(opener, url.rstrip("/"), suite) for url in urls)
+    found = tuple(_ask(opener, url, suite) for url in urls)
     if not any(suite in mirror.suites for mirror in found):
         shown = ", ".join(without_password(url) for url in urls)
         raise VerbFailedError(
@@ -58,10 +72,6 @@ def _opener(proxies: dict[str, str], ca_file: Path | None) -> OpenerDirector:
 
 
 def _ask(opener: OpenerDirector, url: str, suite: str) -> Mirrored:
-    if not url.startswith(("http://", "https://")):
-        raise UsageError(
-            f"Not the URL of a package mirror: {without_password(url)!r}.", hint="Use http:// or https://."
-        )
     heads = {
         name: head
         for name in suites_to_try(suite)

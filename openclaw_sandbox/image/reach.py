@@ -10,7 +10,7 @@ from openclaw_sandbox.errors import UsageError, VerbFailedError
 from openclaw_sandbox.image import host
 from openclaw_sandbox.image.apt import COMPONENTS, distribution_sources, mirror_sources
 from openclaw_sandbox.image.aptfiles import AptFiles, file_settings
-from openclaw_sandbox.image.mirrors import ask_mirrors
+from openclaw_sandbox.image.mirrors import ask_mirrors, check_url
 from openclaw_sandbox.image.recipes import DEFAULT_SUITE
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Reach:
         self, machine: Machine, *, mirrors: Sequence[str], ca_file: Path | None, env: Mapping[str, str]
     ) -> None:
         self._machine = machine
-        self._mirrors = mirrors
+        self._mirrors = tuple(map(check_url, mirrors))
         self._env = env
         self._ca_file = find_ca(ca_file, env)
 

@@ -53,10 +53,10 @@ class DockerImages:
             except ImageNotFound:
                 return None
 
-    def labelled(self, label: str) -> list[ImageInfo]:
+    def labelled(self, label: str, *, intermediate: bool = False) -> list[ImageInfo]:
         """See ImageStore.labelled."""
         with self._failures("list images"):
-            listed = self._api().images(all=True, filters={"label": label})
+            listed = self._api().images(all=intermediate, filters={"label": label})
         found = (self.find(str(item["Id"])) for item in listed)
         return [image for image in found if image is not None]
 
@@ -67,7 +67,9 @@ class DockerImages:
                 answer = self._api(round(timeout_s)).inspect_distribution(reference)
         except (EngineError, VerbFailedError) as error:
             raise RegistryError(
-                f"No image registry gave {reference}.", details=error.details or (error.brief,)
+                f"No image registry gave {reference}.",
+                details=error.details or (error.brief,),
+                hint="--base bootstrap makes a base image from the distribution's packages.",
             ) from None
         return str(answer["Descriptor"]["digest"])
 

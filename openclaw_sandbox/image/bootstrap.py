@@ -171,7 +171,7 @@ def _failure(tool: str, finished: Finished) -> VerbFailedError:
     return VerbFailedError(f"{tool} failed with status {finished.status}.", details=lines[-10:])
 
 
-#: What the tools and apt print -> our sentence and hint. mmdebstrap 0.8 to 1.5, debootstrap 1.0, apt 2.2 to 3.0.
+#: What the tools and apt print -> our sentence and hint. mmdebstrap 0.8 to 1.5, debootstrap 1.0, apt 2.2 to 3.
 _CAUSES = (
     (
         r"newuidmap|subuid|must be root|unshare|can only be run as root",
@@ -184,7 +184,7 @@ _CAUSES = (
         "Choose another with --suite, or another mirror with --mirror.",
     ),
     (
-        r"Temporary failure resolving|Could not resolve|Could not connect|Unable to connect|Connection timed out",
+        r"Temporary failure resolving|(Could not|Unable to) (resolve|connect)|Connection timed out",
         "The package mirror does not answer.",
         "Check the network and the proxy (http_proxy), or name another mirror with --mirror.",
     ),

@@ -171,7 +171,7 @@ def _failure(tool: str, finished: Finished) -> VerbFailedError:
     return VerbFailedError(f"{tool} failed with status {finished.status}.", details=lines[-10:])
 
 
-#: What the tools and apt print -> our sentence and hint. mmdebstrap 0.8 to 1.5, debootstrap 1.0, apt 2.2 to 3.
+#: What the tools and apt print -> our sentence and hint. mmdebstrap 0.8-1.5, debootstrap 1.0, apt 2.2-3.0.
 _CAUSES = (
     (
         r"newuidmap|subuid|must be root|unshare|can only be run as root",

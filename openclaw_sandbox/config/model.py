@@ -47,6 +47,8 @@ class LoadedConfig:
     warnings: tuple[ConfigWarning, ...] = ()
     #: Values that came from variables or look like secrets, for redaction. Never shown.
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    #: config.yml beside it; None: it was not looked for.
+    hardening: LoadedHardening | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

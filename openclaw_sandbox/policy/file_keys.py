@@ -1,0 +1,379 @@
+"""The keys of config.yml that are no plain limits: capabilities, filters, mounts, network, log, ports."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from openclaw_sandbox.policy import binds as bind_rules
+from openclaw_sandbox.policy.hardening import CAPABILITIES
+from openclaw_sandbox.policy.model import (
+    Bind,
+    Candidate,
+    Hardening,
+    HealthChoice,
+    LogChoice,
+    Port,
+    Resolved,
+    Seccomp,
+    SeccompKind,
+    Tmpfs,
+)
+from openclaw_sandbox.policy.tighten import Tightening
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from openclaw_sandbox.config.model import LoadedHardening
+    from openclaw_sandbox.policy.findings import Findings
+    from openclaw_sandbox.policy.hardening_file import FileLayers
+
+ENGINE_DEFAULT = "docker-default"
+#: Capabilities that undo the sandbox, whoever holds them.
+_DANGEROUS = frozenset(
+    {"BPF", "DAC_READ_SEARCH", "MAC_ADMIN", "NET_ADMIN", "NET_RAW", "PERFMON", "SYS_ADMIN", "SYS_BOOT"}
+    | {"SYS_MODULE", "SYS_PTRACE", "SYS_RAWIO", "SYS_TIME", "SETUID", "SETGID", "MKNOD", "SYSLOG"}
+)
+#: Keys that load and are shown, and that nothing enforces yet: `run` refuses them by name.
+_UNBUILT = (
+    "logging.enabled",
+    "logging.level",
+    "logging.capture_stdout",
+    "logging.capture_stderr",
+    "logging.audit_trail",
+)
+_TMPFS_FLAGS = ("noexec", "nosuid", "nodev")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileInputs:
+    """What config.yml is applied with."""
+
+    layers: FileLayers
+    judge: bind_rules.BindJudge
+    rules: bind_rules.BindRules
+    values: Mapping[str, Resolved[Any]]
+    notes: Findings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """The hardening under config.yml, every value with its origin, and whether sandboxes are on at all."""
+
+    hardening: Hardening
+    values: Mapping[str, Resolved[Any]]
+    enabled: bool = True
+    deny_network: bool = False
+    hosts: Mapping[str, tuple[Candidate[Any], ...]] = field(default_factory=dict)
+
+
+def apply_file(base: Hardening, inputs: FileInputs) -> Applied:
+    """`base` under config.yml. Never raises: what must not run is noted as an error."""
+    step = Tightening(layers=inputs.layers, values=dict(inputs.values), notes=inputs.notes)
+    step.limits(base)
+    _note_unbuilt(step)
+    _engine(step)
+    base = replace(base, **step.changes)
+    base = _swap(base, step)
+    base = _capabilities(_profiles(_image(base, step), step), step)
+    base = _mounts(base, step, inputs)
+    base = _tmpfs(_network(base, step), step)
+    base = _observation(replace(base, ulimits=step.ulimits(base.ulimits)), step)
+    return Applied(
+        hardening=replace(base, allow_unenforced=step.union("allow_unenforced", base.allow_unenforced)),
+        values=step.values,
+        enabled=all(said.value for said in step.layers.said("enabled")),
+        deny_network=bool(step.layers.said("network_policy")),
+        hosts={key: tuple(step.layers.entries(key)) for key in ("allowed_hosts", "denied_hosts")},
+    )
+
+
+def _note_unbuilt(step: Tightening) -> None:
+    for key in _UNBUILT:
+        said = step.last(key)
+        if said is not None and said.value not in (False, None):
+            step.notes.error(
+                "key.unbuilt",
+                f"{key}: nothing enforces this key yet, so nothing runs as if it were kept.",
+                hint=f"Remove {key} from config.yml.",
+                origin=said.origin,
+            )
+
+
+def _engine(step: Tightening) -> None:
+    said = step.last("engine")
+    if said is not None and said.value != "docker":
+        message = f'engine "{said.value}" is not supported.'
+        step.notes.error("engine.unknown", message, hint="Write engine: docker.", origin=said.origin)
+    runtime = step.last("runtime")
+    if runtime is not None:
+        step.changes["runtime"] = None if runtime.value == "runc" else runtime.value
+
+
+def _swap(base: Hardening, step: Tightening) -> Hardening:
+    """Memory may have become smaller; where nobody asked for swap there still is none."""
+    memory, swap = base.memory_bytes, base.memory_swap_bytes
+    said = step.values.get("docker.memorySwap")
+    if memory is None:
+        return base
+    if said is None or said.origin.file is None:
+        return replace(base, memory_swap_bytes=memory)
+    if swap is not None and 0 <= swap < memory:
+        message = "The swap limit is memory plus swap, and less than the memory limit."
+        hint = "Raise it, or remove it: then there is no swap."
+        step.notes.error("limit.swap", message, hint=hint, origin=said.origin)
+    return base
+
+
+def _image(base: Hardening, step: Tightening) -> Hardening:
+    """The lowest layer: an image that openclaw.json names stays."""
+    said = step.last("default_image")
+    if said is None:
+        return base
+    named = step.values.get("docker.image")
+    if named is not None and named.origin.file is not None:
+        return base
+    step.values["docker.image"] = replace(step.values["default_image"], key="docker.image")
+    return replace(base, image=said.value)
+
+
+def _capabilities(base: Hardening, step: Tightening) -> Hardening:
+    dropped = step.union("drop_capabilities", base.cap_drop)
+    kept = step.layers.entries("keep_capabilities")
+    for entry in (*step.layers.entries("drop_capabilities"), *kept):
+        if entry.value not in CAPABILITIES and entry.value != "ALL":
+            message = f'"{entry.value}" is no capability.'
+            step.notes.error("capability.unknown", message, hint="See capabilities(7).", origin=entry.origin)
+    if "ALL" in dropped:
+        dropped = ("ALL",)
+    forbidden = {entry.value for entry in step.layers.entries("drop_capabilities")}
+    added = tuple(dict.fromkeys(entry.value for entry in kept if entry.value not in forbidden))
+    if not kept:
+        return replace(base, cap_drop=dropped)
+    step.union("keep_capabilities", ())
+    for entry in kept:
+        _note_kept(entry, step, lost=entry.value in forbidden)
+    return replace(base, cap_drop=dropped, cap_add=added)
+
+
+def _note_kept(entry: Candidate[Any], step: Tightening, *, lost: bool) -> None:
+    name = entry.value
+    if lost:
+        message = f"keep_capabilities {name} is also in drop_capabilities, which wins."
+        step.notes.warn("capability.lost", message, hint="Remove one of the two.", origin=entry.origin)
+    elif name in _DANGEROUS or name == "ALL":
+        message = f"keep_capabilities {name} can undo the sandbox."
+        step.notes.error("capability.dangerous", message, hint=f"Remove {name}.", origin=entry.origin)
+    else:
+        message = f"{name} stays in the bounding set; a command that is not root does not hold it."
+        step.notes.info("capability.kept", message, origin=entry.origin)
+
+
+def _profiles(base: Hardening, step: Tightening) -> Hardening:
+    """Profiles replace: openclaw.json, which is higher, keeps what it names."""
+    for key, value_key, name in (
+        ("seccomp_profile", "docker.seccompProfile", "seccomp"),
+        ("apparmor_profile", "docker.apparmorProfile", "apparmor"),
+        ("selinux_label", "selinux_label", "selinux_label"),
+    ):
+        said = step.last(key)
+        named = step.values.get(value_key)
+        if said is None or (value_key != key and named is not None and named.origin.file is not None):
+            continue
+        if str(said.value).lower() == "unconfined":
+            message = f"{key} unconfined switches it off."
+            step.notes.error(f"{name}.unconfined", message, hint=f"Remove {key}.", origin=said.origin)
+            continue
+        change: dict[str, Any] = {name: _seccomp_choice(said, step) if name == "seccomp" else said.value}
+        base = replace(base, **change)
+        step.values[value_key] = replace(step.values[key], key=value_key)
+    blocked = step.union("blocked_syscalls", base.seccomp.blocked)
+    if blocked and base.seccomp.kind is SeccompKind.ENGINE:
+        # The engine's own profile is not text that more calls could be compiled into; ours is stricter.
+        return replace(base, seccomp=Seccomp(kind=SeccompKind.OURS, blocked=blocked))
+    return replace(base, seccomp=replace(base.seccomp, blocked=blocked))
+
+
+def _seccomp_choice(said: Candidate[Any], step: Tightening) -> Seccomp:
+    if said.value in (ENGINE_DEFAULT, "builtin"):
+        message = "Docker's own seccomp profile is used; the built-in one allows less."
+        hint = "Remove seccomp_profile."
+        step.notes.warn("weak.seccomp", message, hint=hint, origin=said.origin)
+        return Seccomp(kind=SeccompKind.ENGINE)
+    if said.value == SeccompKind.OURS.value:
+        return Seccomp(kind=SeccompKind.OURS)
+    folder = posixpath.dirname(str(step.layers.loaded.file))
+    return Seccomp(kind=SeccompKind.FILE, path=posixpath.normpath(posixpath.join(folder, said.value)))
+
+
+def _mounts(base: Hardening, step: Tightening, inputs: FileInputs) -> Hardening:
+    blocked = [(entry.value, entry.origin) for entry in step.layers.entries("blocked_paths")]
+    if blocked:
+        step.union("blocked_paths", ())
+    kept = []
+    named = {bind_rules.normalize(entry.value["source"]) for entry in step.layers.entries("mounts")}
+    for bind in base.binds:
+        hit = next((path for path, _ in blocked if _covers(path, bind.source)), None)
+        if hit is None or bind.source in named:
+            kept.append(bind)
+        else:
+            message = f'Bind "{bind.text}": its source meets {hit}, which blocked_paths forbids.'
+            hint = "Name the source under mounts in config.yml if the sandbox must have it."
+            step.notes.error("bind.blocked", message, hint=hint, origin=bind.origin)
+    entries = step.layers.entries("mounts")
+    if entries:
+        step.union("mounts", ())
+    for entry in entries:
+        mount = _mount(entry, step, inputs)
+        if mount is not None:
+            _note_exception(mount, [path for path, _ in blocked], step)
+            kept = [bind for bind in kept if bind.destination != mount.destination]
+            kept.append(mount)
+    covered = {bind.destination for bind in kept}
+    tmpfs = tuple(mount for mount in base.tmpfs if mount.destination not in covered)
+    return replace(base, binds=tuple(kept), tmpfs=tmpfs)
+
+
+def _covers(blocked: str, source: str) -> bool:
+    """A source meets a blocked path when it is it, lies under it, or contains it."""
+    path = bind_rules.normalize(blocked)
+    return bind_rules.is_under(source, path) or bind_rules.is_under(path, source)
+
+
+def _mount(entry: Candidate[Any], step: Tightening, inputs: FileInputs) -> Bind | None:
+    said = entry.value
+    text = f"{said['source']}:{said['target']}:{said['mode']}"
+    before = len(step.notes.found)
+    bind = bind_rules.parse_bind(text, entry.origin, inputs.rules, step.notes)
+    if bind is None or len(step.notes.found) > before:
+        return bind
+    objection = inputs.judge.objection(bind.source, read_only=bind.read_only)
+    if objection is not None:
+        message = f"Mount {text}: {bind.source} {objection}."
+        hint = "Mount a project's own folder instead."
+        step.notes.error("bind.sensitive", message, hint=hint, origin=entry.origin)
+        return None
+    return bind
+
+
+def _note_exception(mount: Bind, blocked: list[str], step: Tightening) -> None:
+    hit = next((path for path in blocked if _covers(path, mount.source)), None)
+    if hit is not None:
+        message = (
+            f"mounts names {mount.source}, which meets {hit} of blocked_paths: it is mounted all the same."
+        )
+        step.notes.warn("mount.exception", message, hint="Remove one of the two.", origin=mount.origin)
+
+
+def _network(base: Hardening, step: Tightening) -> Hardening:
+    """`deny-by-default` is stricter than any network that openclaw.json names."""
+    said = step.last("network_policy")
+    if said is None or base.network == "none":
+        return base
+    before = step.values.get("docker.network")
+    message = f'docker.network "{base.network}" loses to network_policy: {said.value}.'
+    step.notes.warn(
+        "limit.lost",
+        message,
+        hint="List the hosts it needs under allowed_hosts.",
+        origin=before.origin if before else said.origin,
+    )
+    lost = (*before.overridden, *_candidate(before, "a stricter value wins")) if before else ()
+    step.values["docker.network"] = Resolved(
+        key="docker.network", value="none", origin=said.origin, overridden=lost
+    )
+    return replace(base, network="none")
+
+
+def _candidate(value: Resolved[Any], why: str) -> tuple[Candidate[Any], ...]:
+    return (Candidate(origin=value.origin, value=value.value, why_lost=why),)
+
+
+def _tmpfs(base: Hardening, step: Tightening) -> Hardening:
+    writable, size = step.last("writable_tmpfs"), step.layers.said("tmpfs_size")
+    tmpfs = base.tmpfs
+    if size:
+        smallest = min(size, key=lambda said: said.value)
+        step.values["tmpfs_size"] = Resolved(key="tmpfs_size", value=smallest.value, origin=smallest.origin)
+        tmpfs = tuple(_bounded(mount, smallest.value) for mount in tmpfs)
+    if writable is not None and not writable.value:
+        tmpfs = tuple(replace(mount, options=(*_without(mount, "rw"), "ro")) for mount in tmpfs)
+    return replace(base, tmpfs=tmpfs)
+
+
+def _bounded(mount: Tmpfs, limit: int) -> Tmpfs:
+    sizes = [int(o.removeprefix("size=")) for o in mount.options if o.startswith("size=") and o[5:].isdigit()]
+    size = min([*sizes, limit])
+    return replace(mount, options=(*(o for o in mount.options if not o.startswith("size=")), f"size={size}"))
+
+
+def _without(mount: Tmpfs, *names: str) -> tuple[str, ...]:
+    return tuple(option for option in mount.options if option not in names)
+
+
+def _observation(base: Hardening, step: Tightening) -> Hardening:
+    """Log, health check and ports; each block as a whole, the agent's over everybody's."""
+    log, health = step.last("log"), step.last("health_check")
+    ports = step.layers.entries("ports")
+    cpuset = _cpuset(step)
+    if ports:
+        step.union("ports", ())
+    if ports and base.network == "none":
+        message = "ports cannot be published: the sandbox has no network."
+        hint = "Remove ports, or give it a network with docker.network."
+        step.notes.error("ports.no-network", message, hint=hint, origin=ports[0].origin)
+    return replace(
+        base,
+        cpuset=cpuset,
+        log=None if log is None else _log(log.value),
+        health=None if health is None else _health(health.value),
+        ports=tuple(
+            Port(
+                container_port=entry.value["container"],
+                host_port=entry.value["host"],
+                protocol=entry.value["protocol"],
+            )
+            for entry in ports
+        ),
+    )
+
+
+def _cpuset(step: Tightening) -> str | None:
+    """Only the processors that every block names."""
+    said = step.layers.said("resource_limits.cpuset")
+    if not said:
+        return None
+    common = set.intersection(*(set(candidate.value) for candidate in said))
+    if not common:
+        message = "resource_limits.cpuset: the agent's processors and everybody's have none in common."
+        step.notes.error("limit.cpuset", message, hint="Name processors of both.", origin=said[-1].origin)
+        return None
+    text = ",".join(str(cpu) for cpu in sorted(common))
+    step.values["resource_limits.cpuset"] = Resolved(
+        key="resource_limits.cpuset", value=text, origin=said[-1].origin, overridden=tuple(said[:-1])
+    )
+    return text
+
+
+def _log(block: Mapping[str, Any]) -> LogChoice:
+    return LogChoice(
+        driver=block["driver"],
+        max_bytes=block["max_size"],
+        max_files=block["max_file"],
+        labels=tuple(block.get("labels", ())),
+    )
+
+
+def _health(block: Mapping[str, Any]) -> HealthChoice:
+    return HealthChoice(
+        command=tuple(block["command"]),
+        interval_s=block["interval"],
+        timeout_s=block["timeout"],
+        retries=block["retries"],
+    )
+
+
+def is_silent(loaded: LoadedHardening | None) -> bool:
+    """Whether there is no config.yml, or one that says nothing."""
+    return loaded is None or not loaded.data

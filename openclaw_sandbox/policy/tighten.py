@@ -1,0 +1,226 @@
+"""config.yml meets the rest: from that file upwards limits and denials only get tighter.
+
+Over the built-in hardening the file may go either way, with a warning where it is weaker. Over openclaw.json,
+and between the file's own blocks, the strictest value wins; the looser one stays visible with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from openclaw_sandbox.config.origin import BUILT_IN, OriginKind
+from openclaw_sandbox.policy.model import Candidate, Hardening, Resolved, Ulimit
+from openclaw_sandbox.policy.sizes import human_size
+
+if TYPE_CHECKING:
+    from openclaw_sandbox.config.origin import Origin
+    from openclaw_sandbox.policy.findings import Findings
+    from openclaw_sandbox.policy.hardening_file import FileLayers
+
+_LOST = "a stricter value wins"
+
+Order = Callable[[Any], Any]
+
+
+def _as_swap(value: int) -> float:
+    return float("inf") if value < 0 else value
+
+
+def _plain(value: Any) -> Any:
+    return value
+
+
+def _false_first(value: bool) -> bool:  # noqa: FBT001  an order, called by position
+    return not value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """One limit of config.yml.
+
+    `key` in config.yml, `field` of Hardening, `value_key` in the policy's values. By `order` smaller is
+    stricter.
+    """
+
+    key: str
+    field: str
+    value_key: str
+    order: Order = _plain
+    show: Callable[[Any], str] = str
+
+
+def _seconds(value: float) -> str:
+    return f"{value:g} s"
+
+
+#: Every key whose strictest value wins, with the field that it ends in.
+LIMITS: tuple[Limit, ...] = (
+    Limit(key="timeout", field="timeout_s", value_key="timeout", show=_seconds),
+    Limit(key="resource_limits.memory", field="memory_bytes", value_key="docker.memory", show=human_size),
+    Limit(
+        key="resource_limits.memory_swap",
+        field="memory_swap_bytes",
+        value_key="docker.memorySwap",
+        order=_as_swap,
+        show=human_size,
+    ),
+    Limit(
+        key="resource_limits.memory_reservation",
+        field="memory_reservation_bytes",
+        value_key="resource_limits.memory_reservation",
+        show=human_size,
+    ),
+    Limit(key="resource_limits.cpus", field="cpus", value_key="docker.cpus"),
+    Limit(key="resource_limits.cpu_shares", field="cpu_shares", value_key="resource_limits.cpu_shares"),
+    Limit(key="resource_limits.pids", field="pids_limit", value_key="docker.pidsLimit"),
+    Limit(
+        key="resource_limits.disk",
+        field="disk_bytes",
+        value_key="resource_limits.disk",
+        show=human_size,
+    ),
+    Limit(key="resource_limits.disk_iops", field="disk_iops", value_key="resource_limits.disk_iops"),
+    Limit(
+        key="resource_limits.disk_io_weight",
+        field="disk_io_weight",
+        value_key="resource_limits.disk_io_weight",
+    ),
+    Limit(key="disk_read_bps", field="disk_read_bps", value_key="disk_read_bps", show=human_size),
+    Limit(key="disk_write_bps", field="disk_write_bps", value_key="disk_write_bps", show=human_size),
+    Limit(
+        key="logging.max_output_size",
+        field="max_output_bytes",
+        value_key="logging.max_output_size",
+        show=human_size,
+    ),
+    Limit(
+        key="readonly_root",
+        field="read_only_root",
+        value_key="docker.readOnlyRoot",
+        order=_false_first,
+    ),
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Tightening:
+    """One pass over a policy's hardening. `values` and `notes` grow with it."""
+
+    layers: FileLayers
+    values: dict[str, Resolved[Any]]
+    notes: Findings
+    changes: dict[str, Any] = field(default_factory=dict)
+
+    def limits(self, base: Hardening) -> None:
+        """Everything in LIMITS."""
+        for limit in LIMITS:
+            said = self.layers.said(limit.key)
+            if said:
+                self.changes[limit.field] = self._strictest(limit, said, getattr(base, limit.field))
+
+    def _strictest(self, limit: Limit, said: Sequence[Candidate[Any]], current: Any) -> Any:
+        before = self.values.get(limit.value_key)
+        explicit = _explicit(before, current)
+        candidates = [*said, *explicit]
+        winner = min(candidates, key=lambda candidate: limit.order(candidate.value))
+        losers = tuple(
+            Candidate(origin=c.origin, value=c.value, why_lost=_LOST) for c in candidates if c is not winner
+        )
+        if explicit and winner is not explicit[0]:
+            self._say_lost(limit, explicit[0], winner)
+        elif not explicit and current is not None and limit.order(winner.value) > limit.order(current):
+            self._say_weaker(limit, winner, current)
+        built_in = () if explicit or current is None else (Candidate(origin=BUILT_IN, value=current),)
+        resolved = Resolved(
+            key=limit.value_key,
+            value=winner.value,
+            origin=winner.origin,
+            overridden=(*_older(before, explicit), *built_in, *losers),
+        )
+        self.values[limit.value_key] = resolved
+        self.values[limit.key] = replace(resolved, key=limit.key)
+        return winner.value
+
+    def _say_lost(self, limit: Limit, loser: Candidate[Any], winner: Candidate[Any]) -> None:
+        if limit.order(loser.value) == limit.order(winner.value):
+            return
+        message = (
+            f"{limit.value_key}: {limit.show(loser.value)} is looser than {limit.show(winner.value)} in"
+            f" config.yml, which wins."
+        )
+        hint = f"Raise {limit.key} in config.yml, or lower {limit.value_key}."
+        self.notes.warn("limit.lost", message, hint=hint, origin=loser.origin)
+
+    def _say_weaker(self, limit: Limit, winner: Candidate[Any], current: Any) -> None:
+        message = (
+            f"{limit.key} is {limit.show(winner.value)}: weaker than the built-in {limit.show(current)}."
+        )
+        self.notes.warn(
+            "weak.built-in", message, hint=f"Remove {limit.key}, or lower it.", origin=winner.origin
+        )
+
+    def union(self, key: str, current: Sequence[str]) -> tuple[str, ...]:
+        """A list of denials: nobody can take an entry out again."""
+        entries = self.layers.entries(key)
+        if not entries:
+            return tuple(current)
+        joined = tuple(dict.fromkeys([*current, *(entry.value for entry in entries)]))
+        self.values[key] = Resolved(
+            key=key, value=[entry.value for entry in entries], origin=entries[-1].origin
+        )
+        return joined
+
+    def last(self, key: str) -> Candidate[Any] | None:
+        """A key where the highest block that speaks wins; it is noted as a value."""
+        said = self.layers.said(key)
+        if not said:
+            return None
+        *lost, winner = said
+        self.values[key] = Resolved(key=key, value=winner.value, origin=winner.origin, overridden=tuple(lost))
+        return winner
+
+    def ulimits(self, current: tuple[Ulimit, ...]) -> tuple[Ulimit, ...]:
+        """Each by name: the lower soft and hard value of whoever speaks."""
+        by_name = {limit.name: limit for limit in current}
+        for said in self.layers.said("ulimits"):
+            for name, pair in said.value.items():
+                asked = Ulimit(name=name, soft=pair["soft"], hard=pair["hard"])
+                known = by_name.get(name)
+                bound = _is_explicit(self.values.get(f"docker.ulimits.{name}"))
+                merged = _lower(known, asked) if known and bound else asked
+                by_name[name] = merged
+                text = f"{merged.soft}:{merged.hard}"
+                for key in (f"ulimits.{name}", f"docker.ulimits.{name}"):
+                    self.values[key] = Resolved(key=key, value=text, origin=said.origin)
+        return tuple(by_name.values())
+
+
+def _lower(one: Ulimit, other: Ulimit) -> Ulimit:
+    def lower(a: int, b: int) -> int:
+        return max(a, b) if min(a, b) < 0 else min(a, b)
+
+    hard = lower(one.hard, other.hard)
+    return Ulimit(name=one.name, soft=min(lower(one.soft, other.soft), hard) if hard >= 0 else -1, hard=hard)
+
+
+def _is_explicit(value: Resolved[Any] | None) -> bool:
+    return value is not None and value.origin.kind is not OriginKind.BUILT_IN
+
+
+def _explicit(before: Resolved[Any] | None, current: Any) -> list[Candidate[Any]]:
+    """The value that openclaw.json or a flag set, in the engine's units; empty if nobody did."""
+    if before is None or not _is_explicit(before) or current is None:
+        return []
+    return [Candidate(origin=before.origin, value=current)]
+
+
+def _older(before: Resolved[Any] | None, explicit: Sequence[Candidate[Any]]) -> tuple[Candidate[Any], ...]:
+    return before.overridden if before is not None and explicit else ()
+
+
+def origin_of(values: Mapping[str, Resolved[Any]], key: str) -> Origin:
+    """Who set a value; built-in if nobody did."""
+    value = values.get(key)
+    return BUILT_IN if value is None else value.origin

@@ -95,6 +95,11 @@ def _ours(evidence: Evidence) -> Cause | None:
     if result.ending is Ending.INTERRUPTED:
         name = signal.Signals(result.signum).name if result.signum else "a signal"
         return Cause(reason=Reason.CANCELLED, message=f"cancelled by {name}")
+    if result.output_error:
+        return Cause(
+            reason=Reason.KILLED,
+            message=f"its output could not be written ({result.output_error}); it was ended",
+        )
     if result.ending is Ending.READER_GONE:
         return Cause(reason=Reason.CANCELLED, message="nobody reads its output any more; it was ended")
     if result.failure is not None:

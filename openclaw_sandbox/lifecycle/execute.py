@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from openclaw_sandbox.engine.docker.failure import classify_exec
 from openclaw_sandbox.errors import EngineError, EngineLostError
-from openclaw_sandbox.lifecycle.streams import Budget, HoldBack, Outlet
+from openclaw_sandbox.lifecycle.streams import Budget, HoldBack, Outlet, read_some
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ class Ending(enum.Enum):
     EXITED = "exited"
     TIMED_OUT = "timed-out"
     INTERRUPTED = "interrupted"  # by a signal to this tool
-    READER_GONE = "reader-gone"  # stdout or stderr was closed
+    READER_GONE = "reader-gone"  # stdout or stderr was closed, or could not be written
     TOO_MUCH_OUTPUT = "too-much-output"
     NOT_STARTED = "not-started"
 
@@ -53,6 +53,7 @@ class Result:
     ending: Ending
     exit_code: int
     signum: int = 0
+    output_error: str = ""  # why its output could not be written, unless the reader just went away
     failure: ExecFailure | None = None
     container_ended: bool = False
     duration_s: float = 0.0
@@ -99,7 +100,10 @@ class _Event:
 
 
 class Execution:
-    """Drives one command from its start to its end. Use `run` once."""
+    """Drives one command from its start to its end. Use `run` once.
+
+    `on_tick` is called about ten times a second while it runs; `killed`: it was ended, or that was tried.
+    """
 
     def __init__(
         self,
@@ -108,21 +112,21 @@ class Execution:
         *,
         bounds: Bounds,
         name: str,
-        on_tick: Callable[[], None] = lambda: None,
     ) -> None:
         self._command = command
         self._streams = streams
         self._bounds = bounds
         self._name = name
-        self._on_tick = on_tick
+        self.on_tick: Callable[[], None] = lambda: None
         self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
         budget = Budget(bounds.output_limit, lambda: self._events.put(_Event("flood")))
         self._stdout, self._stderr = Outlet(streams.stdout, budget), Outlet(streams.stderr, budget)
         self._held = HoldBack(self._stdout)
         self._ending = Ending.EXITED
         self._signum = 0
+        self._output_error = ""
         self._container_ended = False
-        self._killed = False
+        self.killed = False
         self._stream_dropped = False
 
     def run(self) -> Result:
@@ -133,7 +137,7 @@ class Execution:
         """
         started = time.monotonic()
         deadline = None if self._bounds.timeout_s is None else started + self._bounds.timeout_s
-        self._on_tick()
+        self.on_tick()
         with self._signals():
             threading.Thread(target=self._pump_output, daemon=True).start()
             if self._streams.stdin is not None:
@@ -141,8 +145,8 @@ class Execution:
                 threading.Thread(target=self._pump_input, args=feed, daemon=True).start()
             self._serve_until_streams_end(deadline)
             status = self._await_exit(deadline)
-        self._on_tick()
-        if self._ending is Ending.INTERRUPTED and not self._killed:
+        self.on_tick()
+        if self._ending is Ending.INTERRUPTED and not self.killed:
             self._end()  # what outlived the interrupted command
         return self._result(status, time.monotonic() - started)
 
@@ -158,6 +162,7 @@ class Execution:
             ending=Ending.NOT_STARTED if failure else self._ending,
             exit_code=code,
             signum=self._signum,
+            output_error=self._output_error,
             failure=failure,
             container_ended=self._container_ended,
             duration_s=duration_s,
@@ -177,10 +182,10 @@ class Execution:
                 self._end()
             elif event.kind == "ended":
                 return
-            elif event.kind == "broken" and not self._killed:
+            elif event.kind == "broken" and not self.killed:
                 raise event.error or EngineLostError("The connection to the engine broke.")
             elif event.kind == "reader-gone":
-                self._ending = Ending.READER_GONE
+                self._ending, self._output_error = Ending.READER_GONE, _why_unwritten(event.error)
                 self._drop_stream()
                 self._end()
             elif event.kind == "flood":
@@ -190,21 +195,24 @@ class Execution:
                 self._on_signal(event.signum)
             if self._stream_dropped or (event is not None and event.kind == "broken"):
                 return
-            if self._killed:
+            if self.killed:
                 deadline = time.monotonic() + _KILL_GRACE_S
 
     def _next_event(self, deadline: float | None) -> _Event | None:
         """The next event; None when the time is up."""
         while True:
             left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0 and self._killed:
-                raise EngineLostError("The engine does not end a command that was killed.")
+            if left is not None and left <= 0 and self.killed:
+                if not self._reader_stuck():
+                    raise EngineLostError("The engine does not end a command that was killed.")
+                self._drop_stream()
+                return _Event("broken")
             try:
                 return self._events.get(timeout=_TICK_S if left is None else min(max(left, 0), _TICK_S))
             except queue.Empty:
                 if left is not None and left <= 0:
                     return None
-                self._on_tick()
+                self.on_tick()
 
     def _on_signal(self, signum: int) -> None:
         first = self._ending is not Ending.INTERRUPTED
@@ -220,9 +228,9 @@ class Execution:
         An engine cannot even report the death of a process whose output nobody takes, and until then it
         answers nothing else about that container (Docker 20.10 with containerd 1.6).
         """
-        if self._killed:
+        if self.killed:
             return
-        self._killed = True
+        self.killed = True
         outcome: list[bool | EngineError] = []
 
         def kill() -> None:
@@ -235,13 +243,16 @@ class Execution:
         worker.start()
         while worker.is_alive():
             worker.join(_STUCK_READER_S / 3)
-            now = time.monotonic()
-            waits = (outlet.busy_since for outlet in (self._stdout, self._stderr))
-            if any(since is not None and now - since > _STUCK_READER_S for since in waits):
+            if self._reader_stuck():
                 self._drop_stream()
         if outcome and isinstance(outcome[0], EngineError):
             raise outcome[0]
         self._container_ended = outcome == [False]
+
+    def _reader_stuck(self) -> bool:
+        now = time.monotonic()
+        waits = (outlet.busy_since for outlet in (self._stdout, self._stderr))
+        return any(since is not None and now - since > _STUCK_READER_S for since in waits)
 
     def _drop_stream(self) -> None:
         if not self._stream_dropped:
@@ -259,7 +270,7 @@ class Execution:
                 event = self._events.get(timeout=pause_s)
                 if event.kind == "signal":
                     self._on_signal(event.signum)
-            if deadline is not None and time.monotonic() > deadline and not self._killed:
+            if deadline is not None and time.monotonic() > deadline and not self.killed:
                 self._ending = Ending.TIMED_OUT
                 self._end()
             pause_s = min(pause_s * 2, 0.2)
@@ -270,7 +281,7 @@ class Execution:
         try:
             return self._command.status()
         except EngineError:
-            if self._killed:
+            if self.killed:
                 return ExecStatus(running=False, exit_code=137, pid=-1)
             raise
 
@@ -288,7 +299,7 @@ class Execution:
 
     def _pump_input(self, stdin: int) -> None:
         with contextlib.suppress(OSError):
-            while data := os.read(stdin, 1 << 16):
+            while data := read_some(stdin):
                 if not self._command.stream.write(data):
                     return
         self._command.stream.close_stdin()
@@ -319,6 +330,12 @@ class Execution:
             self._command.stream.resize(rows=size.lines, columns=size.columns)
 
 
+def _why_unwritten(error: Exception | None) -> str:
+    if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+        return error.strerror or str(error)
+    return ""
+
+
 def exit_status(result: Result) -> int:
     """The tool's own exit status for a result (the CLI's contract)."""
     match result.ending:
@@ -327,7 +344,7 @@ def exit_status(result: Result) -> int:
         case Ending.NOT_STARTED:
             return result.failure.reason.exit_status if result.failure else 125
         case Ending.READER_GONE:
-            return 128 + signal.SIGPIPE
+            return 125 if result.output_error else 128 + signal.SIGPIPE
         case Ending.TOO_MUCH_OUTPUT:
             return 128 + signal.SIGKILL
         case Ending.INTERRUPTED if result.signum != signal.SIGINT or result.exit_code in (0, 137):

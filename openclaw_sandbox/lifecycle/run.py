@@ -164,11 +164,12 @@ def _drive(
     command: _ExecCommand | _MainCommand, site: Site, request: RunRequest, streams: Streams
 ) -> RunReport:
     started_s = time.time()
-    observed = site.engine.inspect(site.container_id)
-    meter = Meter(observed.pid if observed else 0, fresh=site.fresh)
     bounds = Bounds(timeout_s=request.timeout_s, output_limit=request.output_limit)
-    execution = Execution(command, streams, bounds=bounds, name=request.argv[0], on_tick=meter.sample)
+    execution = Execution(command, streams, bounds=bounds, name=request.argv[0])
     try:
+        observed = site.engine.inspect(site.container_id)
+        meter = Meter(observed.pid if observed else 0, fresh=site.fresh)
+        execution.on_tick = meter.sample
         with raw_terminal(streams.tty):
             result = execution.run()
         witness = Witness(
@@ -177,8 +178,9 @@ def _drive(
         cause = witness.judge(result, meter.usage(), bounds, own_container=site.fresh)
         return RunReport(result=result, usage=meter.usage(), cause=cause, container=site.blueprint.spec.name)
     except BaseException:
-        with contextlib.suppress(EngineError):
-            command.end()
+        if not execution.killed:  # an engine that could not do it will not do it now
+            with contextlib.suppress(EngineError):
+                command.end()
         raise
     finally:
         command.stream.close()

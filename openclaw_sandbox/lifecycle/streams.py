@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from openclaw_sandbox.engine.base import Sink
 
+_CHUNK = 1 << 16
 _HELD_BYTES = 4096
 _TAIL_BYTES = 16 * 1024
 _WORDS_BYTES = 4096
@@ -31,13 +33,34 @@ class Streams:
 
 
 def fd_sink(descriptor: int) -> Sink:
-    """A sink that writes everything to a file descriptor, waiting as long as its reader does."""
+    """A sink that writes everything to a file descriptor, waiting as long as its reader does.
+
+    Whoever shares the descriptor may have made it non-blocking: then a full pipe is waited for all the same.
+    """
 
     def write(data: memoryview) -> None:
         while data:
-            data = data[os.write(descriptor, data) :]
+            try:
+                data = data[os.write(descriptor, data) :]
+            except BlockingIOError:
+                _await(descriptor, select.POLLOUT)
 
     return write
+
+
+def read_some(descriptor: int) -> bytes:
+    """The next bytes of a file descriptor, blocking or not; empty at its end. Raises OSError."""
+    while True:
+        try:
+            return os.read(descriptor, _CHUNK)
+        except BlockingIOError:
+            _await(descriptor, select.POLLIN)
+
+
+def _await(descriptor: int, what: int) -> None:
+    poll = select.poll()
+    poll.register(descriptor, what)
+    poll.poll()
 
 
 class Outlet:
@@ -138,4 +161,5 @@ def raw_terminal(descriptor: int | None) -> Iterator[None]:
     try:
         yield
     finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+        with contextlib.suppress(termios.error):  # it hung up: there is nothing to put back
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

@@ -33,7 +33,7 @@ def message_of(body: bytes) -> str:
 #: sentence in the engine's refusal -> (our sentence, hint). Docker 20.10 to 29.
 _REFUSALS: tuple[tuple[str, str, str], ...] = (
     (
-        r"bind source path does not exist: (?P<what>\S+)",
+        r"bind source path does not exist: (?P<what>.+)",
         "The mount source {what} does not exist.",
         "Create it, or correct the bind in the config (`openclaw-sandbox explain` shows where it stands).",
     ),
@@ -142,8 +142,8 @@ FAILURE_PREFIXES = (b"OCI runtime exec failed", b"cannot exec in a stopped", b"c
 
 
 def may_be_complaint(output: bytes) -> bool:
-    """Whether the first output of an exec is, or could still become, the engine's own words."""
-    return any(output[: len(prefix)] == prefix[: len(output)] for prefix in FAILURE_PREFIXES)
+    """Whether the first piece of an exec's output may be the engine's own words, which come in one piece."""
+    return output.startswith(FAILURE_PREFIXES)
 
 
 def classify_exec(exit_code: int, pid: int, first_output: bytes, command: str) -> ExecFailure | None:

@@ -72,10 +72,7 @@ class RealHost:
 
     def exists(self, path: str) -> bool:
         """See HostFacts."""
-        try:
-            return os.path.exists(path)  # noqa: PTH110  paths are text here: they may hold any byte
-        except (OSError, ValueError):
-            return False
+        return os.path.exists(path)  # noqa: PTH110  paths are text here: they may hold any byte
 
     def is_socket(self, path: str) -> bool:
         """See HostFacts."""

@@ -15,6 +15,12 @@ def test_other_names(name: str) -> None:
     assert not looks_secret(name)
 
 
+def test_odd_values_pass_with_a_word() -> None:
+    verdict = sanitize({"A": "QUJD" * 20, "B": "-" * 32769, "C": "-" * 32768})
+    assert set(verdict.allowed) == {"A", "B", "C"}
+    assert [name for name, _ in verdict.warnings] == ["A", "B"]
+
+
 def test_names_are_trimmed_and_blank_ones_dropped() -> None:
     verdict = sanitize({" A ": "1", "  ": "2", "N": "a\0b"})
     assert verdict.allowed == {"A": "1"}

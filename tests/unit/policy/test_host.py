@@ -24,6 +24,14 @@ def test_realpath_bears_loops_and_impossible_names(tmp_path: Path) -> None:
     assert HOST.realpath("/a\0b/../c") == "/c"
 
 
+def test_realpath_bears_an_engine_that_cannot_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_path: str) -> str:
+        raise OSError("input/output error")
+
+    monkeypatch.setattr(os.path, "realpath", fail)
+    assert HOST.realpath("/a/../b") == "/b"
+
+
 def test_exists(tmp_path: Path) -> None:
     assert HOST.exists(str(tmp_path))
     assert not HOST.exists(str(tmp_path / "x"))

@@ -74,6 +74,7 @@ def test_no_agent_folder_beside_itself() -> None:
         ("a\\b", "/workspace/a/b"),
         ("", "/workspace"),
         ("/srv/cache/x", "/cache/x"),
+        ("/data/x", "/data/x"),
         ("~/x", None),
         ("~", None),
         ("../x", None),
@@ -82,6 +83,13 @@ def test_no_agent_folder_beside_itself() -> None:
 def test_as_a_file_tool_takes_it(text: str, container: str | None) -> None:
     mapped = _map().resolve(text)
     assert (mapped.container_path if mapped else None) == container
+
+
+def test_a_host_folder_that_is_hidden_in_one_place_and_seen_in_another() -> None:
+    policy = _policy(binds=["/srv/a:/x", "/srv/b:/x/b", "/srv/a/b:/y"])
+    mapped = path_map(policy, home=HOME).from_host("/srv/a/b/c")
+    assert mapped is not None
+    assert mapped.container_path == "/y/c"
 
 
 def test_a_root_that_is_mounted_whole() -> None:

@@ -22,6 +22,14 @@ def test_agent_in_key(key: str, agent: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "agent"),
+    [("shared", None), (" ", None), ("agent:Work", "work"), ("agent:work:x", "work"), ("global", "main")],
+)
+def test_agent_of_scope_key(key: str, agent: str | None) -> None:
+    assert sessions.agent_of_scope_key(key) == agent
+
+
+@pytest.mark.parametrize(
     ("typed", "key"),
     [
         (None, "agent:work:main"),

@@ -140,7 +140,7 @@ def _image(base: Hardening, step: Tightening) -> Hardening:
 
 def _capabilities(base: Hardening, step: Tightening) -> Hardening:
     dropped = step.union("drop_capabilities", base.cap_drop)
-    kept = step.layers.entries("keep_capabilities")
+    kept = step.joined("keep_capabilities")
     for entry in (*step.layers.entries("drop_capabilities"), *kept):
         if entry.value not in CAPABILITIES and entry.value != "ALL":
             message = f'"{entry.value}" is no capability.'
@@ -149,9 +149,6 @@ def _capabilities(base: Hardening, step: Tightening) -> Hardening:
         dropped = ("ALL",)
     forbidden = {entry.value for entry in step.layers.entries("drop_capabilities")}
     added = tuple(dict.fromkeys(entry.value for entry in kept if entry.value not in forbidden))
-    if not kept:
-        return replace(base, cap_drop=dropped)
-    step.union("keep_capabilities", ())
     for entry in kept:
         _note_kept(entry, step, lost=entry.value in forbidden)
     return replace(base, cap_drop=dropped, cap_add=added)
@@ -208,26 +205,22 @@ def _seccomp_choice(said: Candidate[Any], step: Tightening) -> Seccomp:
 
 
 def _mounts(base: Hardening, step: Tightening, inputs: FileInputs) -> Hardening:
-    blocked = [(entry.value, entry.origin) for entry in step.layers.entries("blocked_paths")]
-    if blocked:
-        step.union("blocked_paths", ())
+    blocked = [entry.value for entry in step.joined("blocked_paths")]
+    entries = step.joined("mounts")
     kept = []
-    named = {bind_rules.normalize(entry.value["source"]) for entry in step.layers.entries("mounts")}
+    named = {bind_rules.normalize(entry.value["source"]) for entry in entries}
     for bind in base.binds:
-        hit = next((path for path, _ in blocked if _covers(path, bind.source)), None)
+        hit = next((path for path in blocked if _covers(path, bind.source)), None)
         if hit is None or bind.source in named:
             kept.append(bind)
         else:
             message = f'Bind "{bind.text}": its source meets {hit}, which blocked_paths forbids.'
             hint = "Name the source under mounts in config.yml if the sandbox must have it."
             step.notes.error("bind.blocked", message, hint=hint, origin=bind.origin)
-    entries = step.layers.entries("mounts")
-    if entries:
-        step.union("mounts", ())
     for entry in entries:
         mount = _mount(entry, step, inputs)
         if mount is not None:
-            _note_exception(mount, [path for path, _ in blocked], step)
+            _note_exception(mount, blocked, step)
             kept = [bind for bind in kept if bind.destination != mount.destination]
             kept.append(mount)
     covered = {bind.destination for bind in kept}
@@ -315,10 +308,8 @@ def _without(mount: Tmpfs, *names: str) -> tuple[str, ...]:
 def _observation(base: Hardening, step: Tightening) -> Hardening:
     """Log, health check and ports; each block as a whole, the agent's over everybody's."""
     log, health = step.last("log"), step.last("health_check")
-    ports = step.layers.entries("ports")
+    ports = step.joined("ports")
     cpuset = _cpuset(step)
-    if ports:
-        step.union("ports", ())
     if ports and base.network == "none":
         message = "ports cannot be published: the sandbox has no network."
         hint = "Remove ports, or give it a network with docker.network."

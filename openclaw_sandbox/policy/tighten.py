@@ -161,16 +161,17 @@ class Tightening:
             "weak.built-in", message, hint=f"Remove {limit.key}, or lower it.", origin=winner.origin
         )
 
+    def joined(self, key: str) -> list[Candidate[Any]]:
+        """The entries of a list in every block; they are noted as one value."""
+        entries = self.layers.entries(key)
+        if entries:
+            value = [entry.value for entry in entries]
+            self.values[key] = Resolved(key=key, value=value, origin=entries[-1].origin)
+        return entries
+
     def union(self, key: str, current: Sequence[str]) -> tuple[str, ...]:
         """A list of denials: nobody can take an entry out again."""
-        entries = self.layers.entries(key)
-        if not entries:
-            return tuple(current)
-        joined = tuple(dict.fromkeys([*current, *(entry.value for entry in entries)]))
-        self.values[key] = Resolved(
-            key=key, value=[entry.value for entry in entries], origin=entries[-1].origin
-        )
-        return joined
+        return tuple(dict.fromkeys([*current, *(entry.value for entry in self.joined(key))]))
 
     def last(self, key: str) -> Candidate[Any] | None:
         """A key where the highest block that speaks wins; it is noted as a value."""

@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Any
 from openclaw_sandbox import __version__
 from openclaw_sandbox.policy.model import SeccompKind, WorkspaceAccess
 from openclaw_sandbox.spec import labels
-from openclaw_sandbox.spec.model import BindMount, ContainerSpec, SeccompSpec, TmpfsMount, UlimitSpec
+from openclaw_sandbox.spec.model import (
+    BindMount,
+    ContainerSpec,
+    DeviceLimit,
+    DiskSpec,
+    HealthSpec,
+    LogDriver,
+    LogSpec,
+    PortSpec,
+    SeccompSpec,
+    TmpfsMount,
+    UlimitSpec,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +44,8 @@ class BuildContext:
     created_at_ms: int
     #: Folders right under a shared workspace that belong to other scopes: the sandbox must not see into them.
     masked: tuple[str, ...] = ()
+    #: The host's block devices that the sandbox writes to; only needed where rates are limited.
+    devices: tuple[str, ...] = ()
 
 
 def state_hash(state_dir: str) -> str:
@@ -74,7 +88,18 @@ def build_spec(policy: EffectivePolicy, context: BuildContext) -> ContainerSpec:
         pids_limit=hardening.pids_limit,
         memory_bytes=hardening.memory_bytes,
         memory_swap_bytes=hardening.memory_swap_bytes,
+        memory_reservation_bytes=hardening.memory_reservation_bytes,
         cpus=hardening.cpus,
+        cpu_shares=hardening.cpu_shares,
+        cpuset=hardening.cpuset,
+        disk=_disk(policy, context),
+        selinux_label=hardening.selinux_label,
+        ports=tuple(
+            PortSpec(container_port=p.container_port, host_port=p.host_port, protocol=p.protocol)
+            for p in hardening.ports
+        ),
+        health=_health(policy),
+        log=_log(policy),
         ulimits=tuple(UlimitSpec(name=u.name, soft=u.soft, hard=u.hard) for u in hardening.ulimits),
         shm_bytes=hardening.shm_bytes,
         runtime=hardening.runtime,
@@ -188,6 +213,53 @@ def _masks(policy: EffectivePolicy, context: BuildContext) -> tuple[TmpfsMount, 
     workdir = policy.hardening.workdir.rstrip("/")
     return tuple(
         TmpfsMount(destination=f"{workdir}/{name}", options=_MASK_OPTIONS) for name in sorted(context.masked)
+    )
+
+
+def limits_rates(policy: EffectivePolicy) -> bool:
+    """Whether the spec needs to know block devices."""
+    hardening = policy.hardening
+    return any(
+        value is not None
+        for value in (hardening.disk_iops, hardening.disk_read_bps, hardening.disk_write_bps)
+    )
+
+
+def _disk(policy: EffectivePolicy, context: BuildContext) -> DiskSpec:
+    hardening = policy.hardening
+
+    def rates(per_second: int | None) -> tuple[DeviceLimit, ...]:
+        if per_second is None:
+            return ()
+        return tuple(DeviceLimit(device=device, per_second=per_second) for device in context.devices)
+
+    return DiskSpec(
+        read_bps=rates(hardening.disk_read_bps),
+        write_bps=rates(hardening.disk_write_bps),
+        read_iops=rates(hardening.disk_iops),
+        write_iops=rates(hardening.disk_iops),
+        weight=hardening.disk_io_weight,
+    )
+
+
+def _health(policy: EffectivePolicy) -> HealthSpec | None:
+    health = policy.hardening.health
+    if health is None:
+        return None
+    return HealthSpec(
+        command=health.command,
+        interval_s=health.interval_s,
+        timeout_s=health.timeout_s,
+        retries=health.retries,
+    )
+
+
+def _log(policy: EffectivePolicy) -> LogSpec:
+    log = policy.hardening.log
+    if log is None:
+        return LogSpec()
+    return LogSpec(
+        driver=LogDriver(log.driver), max_bytes=log.max_bytes, max_files=log.max_files, labels=log.labels
     )
 
 

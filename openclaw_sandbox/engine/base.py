@@ -84,7 +84,11 @@ class ContainerState(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """A container that exists. From `list` only the fields above the line are filled, from `inspect` all."""
+    """A container that exists. From `list` only the fields above the line are filled, from `inspect` all.
+
+    `mounts` come from both; `size_bytes`, what the container has written beside its mounts, from a `list`
+    that was asked for sizes.
+    """
 
     id: str
     name: str
@@ -93,6 +97,8 @@ class Observed:
     labels: Mapping[str, str]
     state: ContainerState
     created_at_ms: int
+    mounts: tuple[ObservedMount, ...] = ()
+    size_bytes: int | None = None
     # ---- inspect only
     pid: int = 0
     exit_code: int = 0
@@ -101,7 +107,6 @@ class Observed:
     started_at: str = ""
     finished_at: str = ""
     exec_ids: tuple[str, ...] = ()  # execs that are running now
-    mounts: tuple[ObservedMount, ...] = ()
     #: The engine's own inspect document, for `explain --live` and `verify`.
     raw: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
 
@@ -229,8 +234,10 @@ class Engine(Protocol):
         """Everything about one container; None if there is none."""
         ...
 
-    def list(self, *, labels: Sequence[str] = (), all_states: bool = True) -> list[Observed]:
-        """All containers that carry every label ("key" or "key=value"), in one call."""
+    def list(
+        self, *, labels: Sequence[str] = (), all_states: bool = True, sizes: bool = False
+    ) -> list[Observed]:
+        """All containers that carry every label ("key" or "key=value"), in one call. Sizes take long."""
         ...
 
     def remove(self, container_id: str, *, force: bool = False) -> bool:

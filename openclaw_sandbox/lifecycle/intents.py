@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from filelock import BaseFileLock
 
+OWNER_DIGITS = 16
 _ATTEMPTS = 5
 
 
@@ -49,20 +50,22 @@ def folder_of(state_dir: Path) -> Path:
     return state_dir / "sandbox" / "intents"
 
 
-def declare(state_dir: Path, name: str) -> Intent:
-    """Announce that the container `name` is about to be made.
+def declare(state_dir: Path, name: str, *, owner: str = "") -> Intent:
+    """Announce that the container `name` is about to be made, or given to somebody to look after.
+
+    `owner` is the attempt's name, drawn at random unless given; 16 hex digits.
 
     Raises:
         StateFileError: the state folder cannot be written. Nothing must be made then.
     """
     folder = folder_of(state_dir)
     for _ in range(_ATTEMPTS):
-        owner = secrets.token_hex(8)
-        path = folder / f"{name}.{owner}"
+        attempt = owner or secrets.token_hex(OWNER_DIGITS // 2)
+        path = folder / f"{name}.{attempt}"
         lock = acquire(path, timeout_s=1.0)
         # Between the making of the file and the lock somebody may have taken it for abandoned and removed it.
         if lock is not None and path.exists():
-            return Intent(name=name, owner=owner, path=path, lock=lock)
+            return Intent(name=name, owner=attempt, path=path, lock=lock)
         if lock is not None:
             lock.release()
     raise StateFileError(f"No intent can be put down in {folder}.", hint="Look for what removes files there.")

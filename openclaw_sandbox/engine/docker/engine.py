@@ -28,7 +28,7 @@ from openclaw_sandbox.engine.docker.info import parse_info
 from openclaw_sandbox.errors import EngineError, EngineHangingError, EngineLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from openclaw_sandbox.engine.base import EngineInfo, Sink
     from openclaw_sandbox.engine.docker.wire import Response, Transport
@@ -92,13 +92,20 @@ class DockerEngine:
         response = self._http.request("GET", f"/containers/{quote(name_or_id)}/json", timeout_s=_QUICK_S)
         if response.status == 404:
             return None
-        return _observed(self._ok(response, f"inspect {name_or_id}").json())
+        document = self._ok(response, f"inspect {name_or_id}").json()
+        with self._parsing(f"inspect {name_or_id}"):
+            return _observed(document)
 
-    def list(self, *, labels: Sequence[str] = (), all_states: bool = True) -> list[Observed]:
+    def list(
+        self, *, labels: Sequence[str] = (), all_states: bool = True, sizes: bool = False
+    ) -> list[Observed]:
         """See Engine.list."""
-        query = {"all": "1" if all_states else "0", "filters": json.dumps({"label": list(labels)})}
-        response = self._http.request("GET", f"/containers/json?{urlencode(query)}", timeout_s=_SLOW_S)
-        return [_listed(item) for item in self._ok(response, "list containers").json() or ()]
+        query = {"all": int(all_states), "size": int(sizes), "filters": json.dumps({"label": list(labels)})}
+        path = f"/containers/json?{urlencode(query)}"
+        response = self._http.request("GET", path, timeout_s=_SLOW_S if sizes else _QUICK_S)
+        listed = self._ok(response, "list containers").json() or ()
+        with self._parsing("list containers"):
+            return [_listed(item) for item in listed]
 
     def remove(self, container_id: str, *, force: bool = False) -> bool:
         """See Engine.remove."""
@@ -235,6 +242,18 @@ class DockerEngine:
             truncated=captured.truncated,
         )
 
+    @contextlib.contextmanager
+    def _parsing(self, doing: str) -> Iterator[None]:
+        """An answer that is JSON and still none: a proxy or another program sits at the socket."""
+        try:
+            yield
+        except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+            raise EngineLostError(
+                f"The engine at {self.address} was asked to {doing} and gave an answer that makes no sense.",
+                hint="Look at what listens there, and at its log: journalctl -u docker",
+                details=[f"{type(error).__name__}: {error}"[:300]],
+            ) from None
+
     def _ok(self, response: Response, doing: str) -> Response:
         if response.status >= 400:
             raise failure.plain_failure(response.status, response.body, doing)
@@ -350,8 +369,10 @@ def _listed(document: dict[str, Any]) -> Observed:
         image=str(document.get("Image") or ""),
         image_id=str(document.get("ImageID") or ""),
         labels=dict(document.get("Labels") or {}),
-        state=ContainerState(document.get("State", "dead")),
+        state=_state(document.get("State")),
         created_at_ms=int(document.get("Created") or 0) * 1000,
+        mounts=tuple(_mount(item) for item in document.get("Mounts") or ()),
+        size_bytes=_size(document.get("SizeRw"), document.get("SizeRootFs")),
     )
 
 
@@ -363,7 +384,7 @@ def _observed(document: dict[str, Any]) -> Observed:
         image=str(config.get("Image") or ""),
         image_id=str(document.get("Image") or ""),
         labels=dict(config.get("Labels") or {}),
-        state=ContainerState(state.get("Status", "dead")),
+        state=_state(state.get("Status")),
         created_at_ms=_rfc3339_ms(str(document.get("Created") or "")),
         pid=int(state.get("Pid") or 0),
         exit_code=int(state.get("ExitCode") or 0),
@@ -375,6 +396,21 @@ def _observed(document: dict[str, Any]) -> Observed:
         mounts=tuple(_mount(item) for item in document.get("Mounts") or ()),
         raw=document,
     )
+
+
+def _state(word: object) -> ContainerState:
+    """A word that is none of Docker's (Podman has "configured") means that it cannot be used as it is."""
+    try:
+        return ContainerState(word)
+    except ValueError:
+        return ContainerState.DEAD
+
+
+def _size(written: object, whole: object) -> int | None:
+    """Engines leave a size of 0 out; they leave out both when they were not asked."""
+    if isinstance(written, int):
+        return written
+    return 0 if isinstance(whole, int) else None
 
 
 def _mount(document: dict[str, Any]) -> ObservedMount:

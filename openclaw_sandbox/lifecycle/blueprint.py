@@ -1,0 +1,146 @@
+"""The desired container, complete: what `plan_ensure` compares with and `create` is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from openclaw_sandbox import __version__
+from openclaw_sandbox.errors import ConfigError, EngineError, ImageMissingError
+from openclaw_sandbox.lifecycle import plan as planning
+from openclaw_sandbox.lifecycle.shared import masked_folders, room_for
+from openclaw_sandbox.lifecycle.workspace import plan_user, prepare_workspace
+from openclaw_sandbox.policy.model import SeccompKind
+from openclaw_sandbox.spec import labels
+from openclaw_sandbox.spec.build import BuildContext, build_spec, spec_hash, spec_parts, state_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from openclaw_sandbox.engine.base import Engine, ImageInfo, Observed
+    from openclaw_sandbox.policy.model import EffectivePolicy
+    from openclaw_sandbox.spec.model import ContainerSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blueprint:
+    """The desired container, complete: what `plan_ensure` compares and `create` is given."""
+
+    policy: EffectivePolicy = field(repr=False)
+    spec: ContainerSpec
+    image_id: str
+    architecture: str
+    desired: planning.Desired
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What is known only when everything else is."""
+        return {
+            labels.SPEC: self.desired.spec_hash,
+            labels.PARTS: planning.parts_label(self.desired.parts),
+        }
+
+
+def draw_blueprint(
+    policy: EffectivePolicy,
+    engine: Engine,
+    *,
+    now_ms: int,
+    touch: bool = True,
+    on_displaced: Callable[[Observed], None] = lambda _container: None,
+) -> Blueprint:
+    """Everything the container needs, decided. `touch=False` makes and changes nothing on the host.
+
+    A new folder under a workspace that a shared sandbox sees displaces that sandbox, which `on_displaced`
+    hears of once the folder is there: it may make it anew, masked.
+
+    Raises:
+        ImageMissingError: the image is not in the local store.
+        WorkspaceError: the workspace cannot be used as the policy promises.
+        SandboxBusyError: a shared sandbox would see the new workspace, and a command runs in it.
+        ConfigError: the seccomp profile's file cannot be used.
+    """
+    refuse_remote(engine)
+    image = engine.image(policy.hardening.image)
+    if image is None:
+        raise missing_image(policy.hardening.image)
+    if not touch:
+        return blueprint_of(policy, image, user=plan_user(policy), now_ms=now_ms)
+    with room_for(policy, engine) as displaced:
+        user = prepare_workspace(policy)
+    for container in displaced:
+        on_displaced(container)
+    return blueprint_of(policy, image, user=user, now_ms=now_ms)
+
+
+def blueprint_of(policy: EffectivePolicy, image: ImageInfo, *, user: str, now_ms: int) -> Blueprint:
+    """The blueprint for an image and a user that are known. Looks at the host, changes nothing.
+
+    Raises:
+        WorkspaceError: a shared workspace cannot be looked into.
+        ConfigError: the seccomp profile's file cannot be used.
+    """
+    context = BuildContext(
+        user=user,
+        seccomp_profile=seccomp_profile(policy, image.architecture),
+        created_at_ms=now_ms,
+        masked=masked_folders(policy),
+    )
+    spec = build_spec(policy, context)
+    desired = planning.Desired(
+        name=spec.name,
+        spec_hash=spec_hash(spec, image.id),
+        config_hash=policy.config_hash,
+        state_hash=state_hash(str(policy.state_dir)),
+        state_dir=str(policy.state_dir),
+        workdir=spec.workdir,
+        workspace_dir=str(policy.workspace.workspace_dir),
+        version=__version__,
+        parts=spec_parts(spec, image.id),
+    )
+    return Blueprint(
+        policy=policy, spec=spec, image_id=image.id, architecture=image.architecture, desired=desired
+    )
+
+
+def refuse_remote(engine: Engine) -> None:
+    """A bind mount means the engine's host, not this one."""
+    if not engine.local:
+        raise EngineError(
+            f"The engine at {engine.address} is remote, and a sandbox mounts a workspace of this machine.",
+            hint="Use a local engine: unset DOCKER_HOST, or docker context use default.",
+        )
+
+
+def missing_image(reference: str) -> ImageMissingError:
+    """Which command makes the image, as far as it is ours to make."""
+    hint = f"Load or build {reference}, or correct docker.image in the config."
+    if reference.startswith("openclaw-sandbox-common:"):
+        hint = "Make it: openclaw-sandbox setup --image common"
+    elif reference.startswith("openclaw-sandbox:"):
+        hint = "Make it: openclaw-sandbox setup"
+    return ImageMissingError(f"The image {reference} is not on this machine.", hint=hint)
+
+
+def seccomp_profile(policy: EffectivePolicy, architecture: str) -> str | None:
+    """The text of the policy's syscall filter for an architecture; None means the engine's own.
+
+    Raises:
+        ConfigError: the profile's file cannot be used, or there is no built-in one for this architecture.
+    """
+    from openclaw_sandbox.spec.seccomp import load_profile_file, profile_json
+
+    seccomp = policy.hardening.seccomp
+    if seccomp.kind is SeccompKind.ENGINE:
+        return None
+    if seccomp.kind is SeccompKind.OURS:
+        return profile_json(architecture, blocked=seccomp.blocked)
+    path = Path(seccomp.path or "")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"The seccomp profile {path} cannot be read: {error}", hint="Correct docker.seccompProfile."
+        ) from None
+    return load_profile_file(text, file=str(path), blocked=seccomp.blocked)

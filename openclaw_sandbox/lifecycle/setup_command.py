@@ -1,0 +1,102 @@
+"""`docker.setupCommand`: runs once in a new container, before anybody may use it."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from openclaw_sandbox.engine.base import ExecSpec
+from openclaw_sandbox.errors import EngineError, EngineHangingError
+from openclaw_sandbox.spec.build import exec_env
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from openclaw_sandbox.engine.base import Engine, StartedExec
+    from openclaw_sandbox.policy.model import EffectivePolicy
+
+#: A setup command may install packages; longer than this and it hangs.
+SETUP_TIMEOUT_S = 600.0
+_KEPT_LINES = 20
+_MAX_LINE = 4000
+
+
+class SetupFailedError(EngineError):
+    """`docker.setupCommand` failed. No container is left."""
+
+    code, reason = "setup.failed", "setup"
+
+
+def run_setup(
+    container_id: str, policy: EffectivePolicy, engine: Engine, *, show: Callable[[str], None]
+) -> None:
+    """Run the policy's setup command to its end; `show` hears each line it writes, as it comes.
+
+    Raises:
+        SetupFailedError: it failed or took longer than SETUP_TIMEOUT_S seconds. It may still run then.
+    """
+    command = policy.hardening.setup_command or "true"
+    spec = ExecSpec(argv=("sh", "-lc", command), env=exec_env(policy, {}), workdir=policy.hardening.workdir)
+    began = time.monotonic()
+    lines = _Lines(show, deadline=began + SETUP_TIMEOUT_S)
+    started = engine.exec_start(container_id, spec)
+    try:
+        started.stream.set_deadline(SETUP_TIMEOUT_S)
+        started.stream.pump(lines.feed, lines.feed)
+        lines.end()
+        status = _await_status(engine, started, lines.deadline)
+    except (EngineHangingError, TimeoutError):
+        raise _failed(f"did not end within {SETUP_TIMEOUT_S:g} s", lines) from None
+    finally:
+        started.stream.close()
+    if status != 0:
+        raise _failed(f"failed with status {status} after {time.monotonic() - began:.1f} s", lines)
+
+
+def _await_status(engine: Engine, started: StartedExec, deadline: float) -> int:
+    """It may have closed its output before its end."""
+    while (status := engine.exec_status(started.exec_id)).running:
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.01)
+    return -1 if status.exit_code is None else status.exit_code
+
+
+def _failed(what: str, lines: _Lines) -> SetupFailedError:
+    return SetupFailedError(
+        f"docker.setupCommand {what}; the sandbox was removed.",
+        hint="Correct agents.defaults.sandbox.docker.setupCommand, then run again.",
+        details=list(lines.last),
+    )
+
+
+class _Lines:
+    """Cuts what comes into lines, shows them, and keeps the last."""
+
+    def __init__(self, show: Callable[[str], None], *, deadline: float) -> None:
+        self.deadline = deadline
+        self.last: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._show = show
+        self._open = bytearray()
+
+    def feed(self, data: memoryview) -> None:
+        if time.monotonic() > self.deadline:
+            raise TimeoutError
+        self._open += data
+        *whole, rest = self._open.split(b"\n")
+        self._open = bytearray(rest)
+        for line in whole:
+            self._tell(line)
+        if len(self._open) > _MAX_LINE:
+            self.end()
+
+    def end(self) -> None:
+        if self._open:
+            self._tell(self._open)
+            self._open = bytearray()
+
+    def _tell(self, line: bytearray) -> None:
+        text = line[:_MAX_LINE].decode("utf-8", "replace").rstrip("\r")
+        self.last.append(text)
+        self._show(text)

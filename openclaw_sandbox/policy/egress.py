@@ -199,7 +199,7 @@ def split_authority(text: str, *, default_port: int | None = None) -> tuple[str,
 
 
 def parse_rule(text: str, *, origin: str = "", deny: bool = False) -> EgressRule:
-    """One entry: `host`, `*.suffix` or an IP address (IPv6 in brackets if a port follows), and `:port[,port]`.
+    """`host`, `*.suffix` or an IP address (IPv6 in brackets if a port follows), and perhaps `:port[,port]`.
 
     Raises:
         ValueError: it is no such entry, or it is too wide for `allowed_hosts`. The message is for the user.

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from openclaw_sandbox.policy.model import EffectivePolicy, Hardening, Tmpfs, WorkspaceAccess
+from openclaw_sandbox.policy.model import (
+    EffectivePolicy,
+    Hardening,
+    HealthChoice,
+    LogChoice,
+    Port,
+    Tmpfs,
+    WorkspaceAccess,
+)
 from openclaw_sandbox.policy.resolve import resolve
 from openclaw_sandbox.spec import labels
 from openclaw_sandbox.spec.build import (
@@ -131,6 +139,11 @@ def test_every_value_of_the_hardening_reaches_the_spec() -> None:
         "setup_command": "part of the config hash",
         "timeout_s": "of each command",
         "seccomp": "its text comes with the context",
+        "allow_unenforced": "meets the engine when the container is made",
+        "disk_bytes": "watched while a command runs",
+        "max_output_bytes": "of each command",
+        "hidden_paths": "become masks, which come with the context",
+        "frozen_paths": "become masks, which come with the context",
     }
     other = policy_of(
         binds=["/srv/x:/data:rw"],
@@ -150,14 +163,31 @@ def test_every_value_of_the_hardening_reaches_the_spec() -> None:
         ulimits={"nofile": 7},
         apparmorProfile="mine",
     ).hardening
-    other = replace(other, cap_add=("CHOWN",), shm_bytes=1 << 20, runtime="runsc")
+    other = replace(
+        other,
+        cap_add=("CHOWN",),
+        shm_bytes=1 << 20,
+        runtime="runsc",
+        memory_reservation_bytes=1 << 25,
+        cpu_shares=512,
+        cpuset="0",
+        disk_iops=100,
+        disk_read_bps=1 << 20,
+        disk_write_bps=1 << 20,
+        disk_io_weight=300,
+        selinux_label="system_u:system_r:container_t:s0",
+        log=LogChoice(driver="json-file", max_bytes=1 << 20, max_files=2, labels=("a",)),
+        health=HealthChoice(command=("true",), interval_s=10, timeout_s=1, retries=2),
+        ports=(Port(container_port=80, host_port=8080, protocol="tcp"),),
+    )
+    context = replace(CONTEXT, devices=("/dev/vda",))
     unchanged = {
         f.name for f in fields(Hardening) if getattr(other, f.name) == getattr(base.hardening, f.name)
     }
     assert unchanged == set(elsewhere)
     for name in {f.name for f in fields(Hardening)} - set(elsewhere):
         changed = replace(base, hardening=replace(base.hardening, **{name: getattr(other, name)}))
-        assert build_spec(changed, CONTEXT) != build_spec(base, CONTEXT), name
+        assert build_spec(changed, context) != build_spec(base, context), name
 
 
 def test_a_state_folder_has_one_hash() -> None:

@@ -67,12 +67,13 @@ def engine_packages(traits: HostTraits) -> tuple[str, ...]:
     )
 
 
-def start_commands(traits: HostTraits) -> tuple[tuple[str, ...], ...]:
-    """How the engine is started here, as root. Pure."""
+def start_commands(traits: HostTraits) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """How the engine is started here: (what that is, the command), as root. Pure."""
     if traits.systemd:
-        return (("systemctl", "enable", "--now", "docker"),)
-    mount = () if traits.cgroups else (("cgroupfs-mount",),)
-    return (*mount, ("sh", "-c", f"PATH=$PATH:/usr/sbin:/sbin setsid -f dockerd </dev/null >>{_LOG} 2>&1"))
+        return (("starting the engine with systemd", ("systemctl", "enable", "--now", "docker")),)
+    mount = () if traits.cgroups else (("mounting the control groups", ("cgroupfs-mount",)),)
+    start = f"PATH=$PATH:/usr/sbin:/sbin setsid -f dockerd </dev/null >>{_LOG} 2>&1"
+    return (*mount, (f"starting the engine; its log is {_LOG}", ("sh", "-c", start)))
 
 
 def manual_steps(machine: Machine) -> tuple[str, ...]:
@@ -117,8 +118,8 @@ def install_engine(machine: Machine, *, ping: Callable[[], object], report: Repo
         packages = engine_packages(traits)
         report.step(f"installing {' '.join(packages)}")
         _apt_install(packages, root, report)
-    for command in start_commands(traits):
-        report.step(f"starting the engine: {command[0]}")
+    for step, command in start_commands(traits):
+        report.step(step)
         _must([*root, *command], "start the engine", report, timeout_s=_START_S)
     _await(ping, report)
 

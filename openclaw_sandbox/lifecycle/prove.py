@@ -46,9 +46,9 @@ def prove(
         finally:
             engine.remove(ready.container_id, force=True)
     output = answer.stdout.decode("utf-8", "replace")
-    if not output.strip():
-        said = answer.stderr.decode("utf-8", "replace").splitlines()
-        raise EngineError("The sandbox was made and does not answer.", details=said[-5:])
+    if answer.exit_code != 0 or "uid " not in output:
+        said = (output + answer.stderr.decode("utf-8", "replace")).splitlines()
+        raise EngineError("A sandbox was made, and no command runs in it.", details=said[-5:])
     return judge(output, tools)
 
 

@@ -12,10 +12,12 @@ from openclaw_sandbox.errors import ConfigError, UsageError
 from openclaw_sandbox.policy import agents as agent_rules
 from openclaw_sandbox.policy import binds, naming, sessions
 from openclaw_sandbox.policy.elevated import channel_of, resolve_elevated
+from openclaw_sandbox.policy.file_keys import Applied, FileInputs, apply_file, is_silent
 from openclaw_sandbox.policy.findings import Findings, by_severity, refuse
 from openclaw_sandbox.policy.hardening import Inputs, built_in_values, harden
+from openclaw_sandbox.policy.hardening_file import FileLayers
 from openclaw_sandbox.policy.javascript import trim
-from openclaw_sandbox.policy.layers import COMBINE, NEWER, Layer, Outcome, fold, ignored, replace, smallest
+from openclaw_sandbox.policy.layers import NEWER, Layer, Outcome, fold, ignored, smallest
 from openclaw_sandbox.policy.model import (
     Candidate,
     EffectivePolicy,
@@ -30,6 +32,13 @@ from openclaw_sandbox.policy.model import (
     WorkspaceAccess,
 )
 from openclaw_sandbox.policy.review import review
+from openclaw_sandbox.policy.sandbox_block import (
+    OPENCLAW_DEFAULT,
+    block,
+    mode_of,
+    resolved_document,
+    sandbox_layers,
+)
 from openclaw_sandbox.policy.toolcall import exec_host, tool_stages
 from openclaw_sandbox.policy.tools import ListChoice, ToolsConfig, sandbox_tools
 
@@ -37,45 +46,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from openclaw_sandbox.config.model import LoadedConfig
-    from openclaw_sandbox.config.origin import KeyPath
     from openclaw_sandbox.policy.agents import Agent
     from openclaw_sandbox.policy.host import HostFacts
     from openclaw_sandbox.policy.sessions import Session
-
-OPENCLAW_DEFAULT = Origin(kind=OriginKind.BUILT_IN, key="OpenClaw's default")
-
-#: What OpenClaw does where no file says anything. `workspaceRoot` is added from the state folder.
-DEFAULTS: Mapping[str, Any] = {
-    "mode": "off",
-    "workspaceAccess": "none",
-    "docker": {
-        "image": "openclaw-sandbox:bookworm-slim",
-        "containerPrefix": "openclaw-sbx-",
-        "workdir": "/workspace",
-        "readOnlyRoot": True,
-        "tmpfs": ["/tmp", "/var/tmp", "/run"],  # noqa: S108  paths in the container
-        "network": "none",
-        "capDrop": ["ALL"],
-        "env": {"LANG": "C.UTF-8"},
-    },
-    "browser": {
-        "enabled": False,
-        "image": "openclaw-sandbox-browser:bookworm-slim",
-        "containerPrefix": "openclaw-sbx-browser-",
-        "cdpPort": 9222,
-        "vncPort": 5900,
-        "noVncPort": 6080,
-        "headless": False,
-        "enableNoVnc": True,
-        "allowHostControl": False,
-        "autoStart": True,
-        "autoStartTimeoutMs": 12000,
-    },
-    "prune": {"idleHours": 24, "maxAgeDays": 7},
-}
-
-_SHARED_IGNORES = "scope is shared: an agent's docker, browser and prune settings do not count"
-_DEFAULTS_PATH: KeyPath = ("agents", "defaults", "sandbox")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,10 +76,6 @@ class Question:
     agents: tuple[Agent, ...]
     agent: Agent
     session: Session
-
-    def origin_below(self, path: KeyPath) -> Any:
-        """A function from a path inside a block to its origin; `path` is where the block stands."""
-        return lambda inside: self.config.origin_of((*path, *inside))
 
 
 def resolve(
@@ -184,77 +153,6 @@ def _place(
     )
 
 
-def _block(document: Mapping[str, Any], *path: str | int) -> Mapping[str, Any]:
-    value: Any = document
-    for part in path:
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value if isinstance(value, Mapping) else {}
-
-
-def _file_layers(question: Question, agent: Agent) -> tuple[Layer, Layer]:
-    data = question.config.data
-    defaults = Layer(
-        values=_block(data, "agents", "defaults", "sandbox"), origin=question.origin_below(_DEFAULTS_PATH)
-    )
-    mine = Layer(values=_block(agent.data, "sandbox"), origin=question.origin_below((*agent.path, "sandbox")))
-    return defaults, mine
-
-
-def _scope(defaults: Layer, mine: Layer) -> Resolved[str]:
-    """`scope` as OpenClaw reads it: only if nobody sets it does the older `perSession` count."""
-    built_in = Candidate(origin=OPENCLAW_DEFAULT, value="agent")
-    older = [
-        Candidate(origin=said.origin, value="session" if said.value else "shared", why_lost="")
-        for layer in (defaults, mine)
-        if (said := layer.said("perSession")) is not None
-    ]
-    current = [said for layer in (defaults, mine) if (said := layer.said("scope")) is not None]
-    every: list[Candidate[str]] = [built_in, *older, *current]
-    lost, winner = every[:-1], every[-1]
-    why = "perSession is an older name; scope counts"
-    overridden = tuple(
-        Candidate(origin=c.origin, value=c.value, why_lost=why if current and c in older else "")
-        for c in lost
-    )
-    return Resolved(key="scope", value=winner.value, origin=winner.origin, overridden=overridden)
-
-
-def _built_in(state_dir: Path) -> Layer:
-    values = {**DEFAULTS, "workspaceRoot": str(state_dir / "sandboxes")}
-    return Layer(values=values, origin=lambda _path: OPENCLAW_DEFAULT, built_in=True)
-
-
-def _sandbox_layers(question: Question, agent: Agent) -> tuple[Resolved[str], tuple[Layer, Layer, Layer]]:
-    defaults, mine = _file_layers(question, agent)
-    scope = _scope(defaults, mine)
-    if scope.value == Scope.SHARED.value:
-        ignored = dict.fromkeys(("docker", "browser", "prune"), _SHARED_IGNORES)
-        mine = Layer(values=mine.values, origin=mine.origin, ignored=ignored)
-    return scope, (_built_in(question.config.paths.state_dir), defaults, mine)
-
-
-def _document(scope: str, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
-    """The resolved config in OpenClaw's shape. An empty list of binds is as good as none there."""
-    document: dict[str, Any] = {"mode": outcomes["mode"].value, "scope": scope}
-    for key in COMBINE:
-        if key not in outcomes or (key == "docker.binds" and not outcomes[key].value):
-            continue
-        *path, last = key.split(".")
-        block = document
-        for part in path:
-            block = block.setdefault(part, {})
-        block[last] = outcomes[key].value
-    return document
-
-
-def _mode_of(question: Question, agent_id: str) -> Mode:
-    """The mode of an agent that is not the one asked about."""
-    agent = agent_rules.find_agent(question.agents, agent_id)
-    layers = (_built_in(question.config.paths.state_dir), *_file_layers(question, agent))
-    outcome = replace("mode", layers)
-    return Mode(outcome.value) if outcome is not None else Mode.OFF
-
-
 def _agent_workspace(question: Question) -> Path:
     """The agent's own workspace folder on the host."""
     paths, agent_id = question.config.paths, question.session.agent_id
@@ -264,7 +162,7 @@ def _agent_workspace(question: Question) -> Path:
         return naming.user_path(own, home=home, cwd=cwd)
     if agent_id != agent_rules.default_agent(question.agents):
         return paths.state_dir / f"workspace-{agent_id}"
-    shared = _block(question.config.data, "agents", "defaults").get("workspace")
+    shared = block(question.config.data, "agents", "defaults").get("workspace")
     if isinstance(shared, str) and trim(shared):
         return naming.user_path(shared, home=home, cwd=cwd)
     profile = paths.profile
@@ -289,8 +187,8 @@ def _workspace(question: Question, document: Mapping[str, Any], scope: Scope, sl
 def tools_config(config: LoadedConfig, agent: Agent) -> ToolsConfig:
     """The two `tools` blocks that decide for an agent."""
     return ToolsConfig(
-        shared=_block(config.data, "tools"),
-        agent=_block(agent.data, "tools"),
+        shared=block(config.data, "tools"),
+        agent=block(agent.data, "tools"),
         shared_origin=lambda inside: config.origin_of(("tools", *inside)),
         agent_origin=lambda inside: config.origin_of((*agent.path, "tools", *inside)),
     )
@@ -299,8 +197,8 @@ def tools_config(config: LoadedConfig, agent: Agent) -> ToolsConfig:
 def _elevated(question: Question) -> ElevatedPolicy:
     channel = question.overrides.channel or channel_of(question.session, _stored_session(question))
     return resolve_elevated(
-        _block(question.config.data, "tools", "elevated"),
-        _block(question.agent.data, "tools", "elevated"),
+        block(question.config.data, "tools", "elevated"),
+        block(question.agent.data, "tools", "elevated"),
         channel=channel,
     )
 
@@ -308,14 +206,22 @@ def _elevated(question: Question) -> ElevatedPolicy:
 def _stored_session(question: Question) -> Mapping[str, Any]:
     """What the gateway remembers of this session; empty if it has none."""
     paths, agent_id = question.config.paths, question.session.agent_id
-    store = _block(question.config.data, "session").get("store")
+    store = block(question.config.data, "session").get("store")
     if isinstance(store, str) and trim(store):
         text = store.replace("{agentId}", agent_id)
         path = naming.user_path(text, home=paths.home, cwd=question.host.cwd)
     else:
         path = paths.state_dir / "agents" / agent_id / "sessions" / "sessions.json"
     found = question.host.read_json(str(path))
-    return _block(found, question.session.key) if isinstance(found, Mapping) else {}
+    return block(found, question.session.key) if isinstance(found, Mapping) else {}
+
+
+def _judge(question: Question) -> binds.BindJudge:
+    paths = question.config.paths
+    sensitive = binds.sensitive_paths(
+        homes=(paths.home, *question.host.homes), state_dir=paths.state_dir, config_file=paths.config_file
+    )
+    return binds.BindJudge(sensitive, question.host)
 
 
 def _harden(
@@ -323,16 +229,13 @@ def _harden(
 ) -> Hardening:
     paths = question.config.paths
     newer = {key.removeprefix("docker."): value.value for key, value in values.items() if key in NEWER}
-    sensitive = binds.sensitive_paths(
-        homes=(paths.home, *question.host.homes), state_dir=paths.state_dir, config_file=paths.config_file
-    )
     return harden(
         Inputs(
             docker=document["docker"],
             newer=newer,
             values=values,
             config_dir=paths.config_file.parent,
-            judge=binds.BindJudge(sensitive, question.host),
+            judge=_judge(question),
             notes=notes,
             timeout_s=question.overrides.timeout_s,
         )
@@ -378,7 +281,8 @@ def _names(question: Question, document: Mapping[str, Any]) -> _Names:
 
 def _is_sandboxed(question: Question) -> bool:
     """OpenClaw's own decision for this session, by the mode of the agent its runtime takes for the owner."""
-    return sessions.is_sandboxed(_mode_of(question, question.session.status_agent_id), question.session)
+    owner = agent_rules.find_agent(question.agents, question.session.status_agent_id)
+    return sessions.is_sandboxed(mode_of(question.config, owner), question.session)
 
 
 def _with_ignored(values: Mapping[str, Resolved[Any]], layers: tuple[Layer, ...]) -> dict[str, Resolved[Any]]:
@@ -405,9 +309,9 @@ def _sandbox_stage(tools: ToolPolicy, allow: ListChoice) -> ToolStage:
 
 
 def _decide(question: Question) -> EffectivePolicy:
-    scope, layers = _sandbox_layers(question, question.agent)
+    scope, layers = sandbox_layers(question.config, question.agent)
     outcomes = fold(layers)
-    document = _document(scope.value, outcomes)
+    document = resolved_document(scope.value, outcomes)
     config = tools_config(question.config, question.agent)
     tools, *choices = sandbox_tools(config)
     document["tools"] = {"allow": list(tools.allow), "deny": list(tools.deny)}
@@ -415,8 +319,8 @@ def _decide(question: Question) -> EffectivePolicy:
     notes = Findings()
     hardening = _harden(question, document, values, notes)
     values |= built_in_values(hardening, values) | _flag_values(question.overrides)
-    values = _with_ignored(values, layers)
-    policy = _assemble(question, document, tools, hardening, values)
+    applied = _under_file(question, hardening, _with_ignored(values, layers), notes)
+    policy = _assemble(question, document, tools, applied)
     stages = tool_stages(
         config,
         session_key=policy.session_key,
@@ -428,12 +332,22 @@ def _decide(question: Question) -> EffectivePolicy:
     return replace_fields(policy, findings=by_severity(notes.found))
 
 
+def _under_file(
+    question: Question, hardening: Hardening, values: Mapping[str, Resolved[Any]], notes: Findings
+) -> Applied:
+    """config.yml over everything that openclaw.json decided; as it is where there is none."""
+    loaded = question.config.hardening
+    if is_silent(loaded) or loaded is None:
+        return Applied(hardening=hardening, values=values)
+    layers = FileLayers(loaded=loaded, agent_id=question.session.agent_id)
+    newer = {key.removeprefix("docker."): value.value for key, value in values.items() if key in NEWER}
+    rules = binds.flags(newer, workdir=hardening.workdir)
+    inputs = FileInputs(layers=layers, judge=_judge(question), rules=rules, values=values, notes=notes)
+    return apply_file(hardening, inputs)
+
+
 def _assemble(
-    question: Question,
-    document: Mapping[str, Any],
-    tools: ToolPolicy,
-    hardening: Hardening,
-    values: Mapping[str, Resolved[Any]],
+    question: Question, document: Mapping[str, Any], tools: ToolPolicy, applied: Applied
 ) -> EffectivePolicy:
     session, paths, names = question.session, question.config.paths, _names(question, document)
     workspace = _workspace(question, document, names.scope, names.slug)
@@ -444,7 +358,7 @@ def _assemble(
         mode=Mode(document["mode"]),
         scope=names.scope,
         sandboxed_by_openclaw=_is_sandboxed(question),
-        enabled=True,
+        enabled=applied.enabled,
         state_dir=paths.state_dir,
         config_file=str(paths.config_file) if question.config.exists else None,
         scope_key=names.key,
@@ -454,10 +368,10 @@ def _assemble(
         config_hash=naming.config_hash(document["docker"], workspace=workspace),
         workspace=workspace,
         openclaw=document,
-        hardening=hardening,
+        hardening=applied.hardening,
         tools=tools,
         elevated=_elevated(question),
         prune_idle_hours=document["prune"]["idleHours"],
         prune_max_age_days=document["prune"]["maxAgeDays"],
-        values=values,
+        values=applied.values,
     )

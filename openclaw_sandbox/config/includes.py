@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from openclaw_sandbox.config.document import MAX_DEPTH, Document
 from openclaw_sandbox.config.origin import dotted
 from openclaw_sandbox.config.problems import kind_of
-from openclaw_sandbox.config.text_file import MAX_INCLUDE_BYTES, read_text
+from openclaw_sandbox.config.text_file import MAX_CONFIG_BYTES, read_text
 from openclaw_sandbox.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -238,7 +238,7 @@ class _Resolver:
         try:
             text = read_text(
                 Path(os.path.realpath(path)),
-                max_bytes=MAX_INCLUDE_BYTES,
+                max_bytes=MAX_CONFIG_BYTES,
                 what="included file",
                 hard_links=False,
             )

@@ -6,6 +6,7 @@ it ends in one error that names everything wrong with the file.
 
 from __future__ import annotations
 
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.config.agent_dirs import agent_dir_problems
@@ -15,11 +16,12 @@ from openclaw_sandbox.config.home_paths import expand_paths
 from openclaw_sandbox.config.includes import Merged, resolve_includes
 from openclaw_sandbox.config.model import ConfigWarning, LoadedConfig, StatePaths
 from openclaw_sandbox.config.origin import BUILT_IN, KeyPath, Origin, OriginKind, dotted
-from openclaw_sandbox.config.problems import Problem, found, invalid_config, printable
+from openclaw_sandbox.config.problems import MAX_ISSUES, Problem, found, invalid_config, printable
 from openclaw_sandbox.config.rules import rule_problems
 from openclaw_sandbox.config.secret_text import MASK
 from openclaw_sandbox.config.text_file import MAX_CONFIG_BYTES, read_text
 from openclaw_sandbox.config.variables import (
+    MAX_ADDED_CHARS,
     Substituted,
     config_env_block,
     first_not_blank,
@@ -30,12 +32,14 @@ from openclaw_sandbox.config.warn import config_warnings
 from openclaw_sandbox.errors import ConfigError, Issue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from openclaw_sandbox.config.origin import Location
 
 __all__ = ["load_config", "state_paths"]
+
+_MAX_WARNINGS = 100
 
 
 def load_config(
@@ -62,7 +66,7 @@ def load_config(
         exists=True,
         data=expand_paths(_main_key_forced(substituted.data), home=paths.home, cwd=cwd),
         origin_of=origin_of,
-        warnings=tuple(config_warnings(substituted.data, merged.documents, origin_of)),
+        warnings=tuple(islice(config_warnings(substituted.data, merged.documents, origin_of), _MAX_WARNINGS)),
         secrets=frozenset(substituted.secrets),
     )
 
@@ -97,26 +101,38 @@ def _variables(merged: Merged, paths: StatePaths, env: Mapping[str, str]) -> dic
 
 def _refuse_problems(merged: Merged, substituted: Substituted, paths: StatePaths, cwd: Path) -> None:
     """Raise one error for everything that is wrong, in the order of the file."""
+    problems = list(_problems(substituted, paths, cwd))
+    if problems:
+        shown = dict.fromkeys(problems[:MAX_ISSUES])
+        issues = [_issue(merged, problem, substituted.secrets) for problem in shown]
+        total = len(problems) if len(problems) > MAX_ISSUES else 0
+        raise invalid_config(paths.config_file, sorted(issues, key=_by_place), total=total)
+
+
+def _problems(substituted: Substituted, paths: StatePaths, cwd: Path) -> Iterator[Problem]:
     from openclaw_sandbox.config.validate import schema_problems
 
+    if substituted.added > MAX_ADDED_CHARS:
+        message = f"the variables make this config larger than {MAX_ADDED_CHARS >> 20} MiB"
+        yield Problem(path=(), message=message)
+        return
     data, unset = substituted.data, {path for path, _name in substituted.missing}
-    judged = [*rule_problems(data), *agent_dir_problems(data, paths, cwd), *schema_problems(data)]
-    # A text that still holds its ${NAME} cannot be judged.
-    problems = [problem for problem in judged if problem.path not in unset]
-    problems += [_missing_variable(path, name, cwd) for path, name in substituted.missing]
-    if problems:
-        issues = (_issue(merged, problem, substituted.secrets) for problem in dict.fromkeys(problems))
-        raise invalid_config(paths.config_file, sorted(issues, key=_by_place))
+    untrusted = _untrusted_dotenv(cwd) if unset else {}
+    for path, name in substituted.missing:
+        yield _missing_variable(path, name, cwd / ".env" if name in untrusted else None)
+    for problem in chain(rule_problems(data), agent_dir_problems(data, paths, cwd), schema_problems(data)):
+        if problem.path not in unset:  # a text that still holds its ${NAME} cannot be judged
+            yield problem
 
 
 def _by_place(issue: Issue) -> tuple[str, int, int]:
     return issue.file or "", issue.line or 0, issue.column or 0
 
 
-def _missing_variable(path: KeyPath, name: str, cwd: Path) -> Problem:
+def _missing_variable(path: KeyPath, name: str, untrusted: Path | None) -> Problem:
     hint = f"set {name} in the environment or in the state folder's .env (or write $${{{name}}} for the text)"
-    if name in _untrusted_dotenv(cwd):
-        hint = f"{cwd / '.env'} sets {name} but is not trusted: copy that line to the state folder's .env"
+    if untrusted:
+        hint = f"{untrusted} sets {name} but is not trusted: copy that line to the state folder's .env"
     return Problem(path=path, message=f"variable {name} is unset or empty", hint=hint)
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from openclaw_sandbox.config.origin import KeyPath
 
+#: Of a file full of errors, this many are looked up and shown.
+MAX_ISSUES = 100
 _MAX_SHOWN = 60
 _KINDS: tuple[tuple[Any, str], ...] = (
     (bool, "a boolean"),
@@ -35,9 +37,11 @@ class Problem:
     at: KeyPath | None = None
 
 
-def invalid_config(file: Path | str, issues: Sequence[Issue]) -> ConfigError:
-    """The error for a file with these issues. Its brief names the file, the issues say the rest."""
+def invalid_config(file: Path | str, issues: Sequence[Issue], *, total: int = 0) -> ConfigError:
+    """The error for a file with these issues (of `total`). Its brief names the file, they say the rest."""
     count = f" ({len(issues)} problems)" if len(issues) > 1 else ""
+    if total > len(issues):
+        count = f" ({total} problems; the first {len(issues)} are shown)"
     return ConfigError(f"invalid config: {file}{count}", issues=issues)
 
 

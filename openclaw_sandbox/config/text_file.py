@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 _MIB = 1 << 20
 
-#: Larger files are refused before they are read. OpenClaw's own bound for an included file is 2 MiB.
-MAX_CONFIG_BYTES = 8 * _MIB
-MAX_INCLUDE_BYTES = 2 * _MIB
+#: Larger files are refused before they are read. It is OpenClaw's own bound for an included file; real
+#: configs stay under a tenth of it.
+MAX_CONFIG_BYTES = 2 * _MIB
 
 
 def read_text(path: Path, *, max_bytes: int, what: str = "config file", hard_links: bool = True) -> str:

@@ -31,15 +31,14 @@ _BOUNDS = {
 }
 
 
-def schema_problems(data: Any) -> list[Problem]:
-    """Everything in `data` (openclaw.json, includes merged) that the schema does not allow."""
+def schema_problems(data: Any) -> Iterator[Problem]:
+    """What in `data` (openclaw.json, includes merged) the schema does not allow."""
     from pydantic_core import ValidationError
 
     try:
         validator("schema").validate_python(data)
     except ValidationError as error:
-        return [_problem(item) for item in error.errors(include_url=False)]
-    return []
+        yield from map(_problem, error.errors(include_url=False))
 
 
 def _problem(error: Any) -> Problem:

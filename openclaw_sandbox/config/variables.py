@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from openclaw_sandbox.config.origin import KeyPath
 
 MAX_DOTENV_BYTES = 1 << 20
+#: What all variables together may add to a config: a long value that is referred to often has no other bound.
+MAX_ADDED_CHARS = 16 << 20
 
 _REFERENCE = re.compile(r"(\$?)\$\{([A-Z_][A-Z0-9_]*)\}")
 _DOTENV_LINE = re.compile(
@@ -35,9 +37,13 @@ _MIN_SECRET_CHARS = 6
 
 @dataclass(slots=True)
 class Substituted:
-    """The outcome of a substitution. `missing` names each unset variable and where it is referred to."""
+    """The outcome of a substitution. `missing` names each unset variable and where it is referred to.
+
+    Beyond `MAX_ADDED_CHARS` nothing more is replaced; `added` tells.
+    """
 
     data: Any
+    added: int = 0
     missing: list[tuple[KeyPath, str]] = field(default_factory=list)
     secrets: set[str] = field(default_factory=set)
 
@@ -125,6 +131,9 @@ def _replaced(value: str, path: KeyPath, variables: Mapping[str, str], result: S
         known = variables.get(name, "")
         if not known:
             result.missing.append((path, name))
+            return match.group()
+        result.added += len(known)
+        if result.added > MAX_ADDED_CHARS:
             return match.group()
         if len(known) >= _MIN_SECRET_CHARS and (is_secret_name(name) or looks_secret(known)):
             result.secrets.add(known)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from openclaw_sandbox.config.origin import BUILT_IN, OriginKind
-from openclaw_sandbox.errors import UsageError
+from openclaw_sandbox.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from tests.unit.config.conftest import Home
@@ -147,3 +147,20 @@ def test_a_valid_config_needs_neither_scanner_nor_types(home: Home, monkeypatch:
     for module in ("openclaw_sandbox.config.scan", "openclaw_sandbox.config.schema", "pydantic"):
         monkeypatch.setitem(sys.modules, module, None)  # importing it fails
     assert home.load(CONFIG).exists
+
+
+def test_a_file_full_of_errors_shows_the_first_hundred(home: Home) -> None:
+    home.write("{tools: {allow: [" + "1," * 5000 + "]}}")
+    with pytest.raises(ConfigError) as caught:
+        home.load()
+    assert len(caught.value.issues) == 100
+    assert caught.value.brief.endswith("(5000 problems; the first 100 are shown)")
+
+
+def test_a_file_full_of_oddities_warns_a_hundred_times(home: Home) -> None:
+    assert len(home.load("{" + "a: 1," * 5000 + "}").warnings) == 100
+
+
+def test_variables_cannot_blow_a_config_up(home: Home) -> None:
+    issue = home.refused_once("{x: [" + "'${A}'," * 2000 + "]}", {"A": "y" * 10_000})
+    assert issue.message == "the variables make this config larger than 16 MiB"

@@ -144,11 +144,11 @@ def test_long_and_odd_values_are_shown_short_and_plain() -> None:
     ],
 )
 def test_what_is_not_ours_is_passed_over(config: dict[str, Any]) -> None:
-    assert schema_problems(config) == []
+    assert list(schema_problems(config)) == []
 
 
 @pytest.mark.parametrize(
     "config", [{"agents": []}, {"tools": 1}, {"session": None}, {"agents": {"list": {}}}]
 )
 def test_blocks_of_the_wrong_type(config: dict[str, Any]) -> None:
-    assert len(schema_problems(config)) == 1
+    assert len(list(schema_problems(config))) == 1

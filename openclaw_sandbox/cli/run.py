@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from openclaw_sandbox.lifecycle.ensure import Blueprint
     from openclaw_sandbox.lifecycle.run import RunRequest
     from openclaw_sandbox.lifecycle.streams import Streams
+    from openclaw_sandbox.policy.model import Hardening
 
 EXAMPLES = """
 openclaw-sandbox run -- id
@@ -94,7 +95,7 @@ def run(
     )
     policy = policy_of(context, session=session, agent=agent)
     require_runnable(policy, ui)
-    request = _with_policy_defaults(request, policy.hardening.timeout_s)
+    request = _within(request, policy.hardening)
     engine = engine_of(ui)
     blueprint = draw_blueprint(policy, engine, now_ms=now_ms(), touch=not dry_run)
     if dry_run:
@@ -158,12 +159,13 @@ def _checked_user(user: str | None) -> str | None:
     return numeric.text()
 
 
-def _with_policy_defaults(request: RunRequest, timeout_s: float | None) -> RunRequest:
-    """The strictest time limit wins."""
+def _within(request: RunRequest, hardening: Hardening) -> RunRequest:
+    """The strictest of flag and config wins."""
     from dataclasses import replace
 
-    limits = [limit for limit in (request.timeout_s, timeout_s) if limit is not None]
-    return replace(request, timeout_s=min(limits) if limits else None)
+    times = [limit for limit in (request.timeout_s, hardening.timeout_s) if limit is not None]
+    sizes = [limit for limit in (request.output_limit, hardening.max_output_bytes) if limit is not None]
+    return replace(request, timeout_s=min(times, default=None), output_limit=min(sizes, default=None))
 
 
 def _streams(request: RunRequest, capture: Capture | None) -> Streams:

@@ -92,6 +92,13 @@ def _ours(evidence: Evidence) -> Cause | None:
             hint="Allow more output: --max-output",
             key="max_output_size",
         )
+    if result.ending is Ending.DISK_FULL:
+        return Cause(
+            reason=Reason.DISK_FULL,
+            message=f"the workspace passed its limit of {evidence.limits.get('disk', 'none')}",
+            hint="Raise resource_limits.disk in config.yml, or remove files.",
+            key="resource_limits.disk",
+        )
     if result.ending is Ending.INTERRUPTED:
         name = signal.Signals(result.signum).name if result.signum else "a signal"
         return Cause(reason=Reason.CANCELLED, message=f"cancelled by {name}")

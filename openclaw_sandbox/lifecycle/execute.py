@@ -43,6 +43,7 @@ class Ending(enum.Enum):
     INTERRUPTED = "interrupted"  # by a signal to this tool
     READER_GONE = "reader-gone"  # stdout or stderr was closed, or could not be written
     TOO_MUCH_OUTPUT = "too-much-output"
+    DISK_FULL = "disk-full"  # the workspace passed its limit
     NOT_STARTED = "not-started"
 
 
@@ -94,9 +95,10 @@ _SIGNALS = {signal.SIGINT: "INT", signal.SIGTERM: "TERM", signal.SIGHUP: "HUP"}
 
 @dataclass(slots=True)
 class _Event:
-    kind: str  # "ended", "broken", "reader-gone", "flood", "signal"
+    kind: str  # "ended", "broken", "reader-gone", "stop", "signal"
     signum: int = 0
     error: Exception | None = None
+    ending: Ending | None = None
 
 
 class Execution:
@@ -119,7 +121,7 @@ class Execution:
         self._name = name
         self.on_tick: Callable[[], None] = lambda: None
         self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
-        budget = Budget(bounds.output_limit, lambda: self._events.put(_Event("flood")))
+        budget = Budget(bounds.output_limit, lambda: self.stop(Ending.TOO_MUCH_OUTPUT))
         self._stdout, self._stderr = Outlet(streams.stdout, budget), Outlet(streams.stderr, budget)
         self._held = HoldBack(self._stdout)
         self._ending = Ending.EXITED
@@ -149,6 +151,10 @@ class Execution:
         if self._ending is Ending.INTERRUPTED and not self.killed:
             self._end()  # what outlived the interrupted command
         return self._result(status, time.monotonic() - started)
+
+    def stop(self, ending: Ending) -> None:
+        """End the command for a reason that somebody else found; may be called from `on_tick`."""
+        self._events.put(_Event("stop", ending=ending))
 
     def _result(self, status: ExecStatus, duration_s: float) -> Result:
         code = -1 if status.exit_code is None else status.exit_code
@@ -188,8 +194,8 @@ class Execution:
                 self._ending, self._output_error = Ending.READER_GONE, _why_unwritten(event.error)
                 self._drop_stream()
                 self._end()
-            elif event.kind == "flood":
-                self._ending = Ending.TOO_MUCH_OUTPUT
+            elif event.kind == "stop" and event.ending is not None and not self.killed:
+                self._ending = event.ending
                 self._end()
             elif event.kind == "signal":
                 self._on_signal(event.signum)
@@ -345,7 +351,7 @@ def exit_status(result: Result) -> int:
             return result.failure.reason.exit_status if result.failure else 125
         case Ending.READER_GONE:
             return 125 if result.output_error else 128 + signal.SIGPIPE
-        case Ending.TOO_MUCH_OUTPUT:
+        case Ending.TOO_MUCH_OUTPUT | Ending.DISK_FULL:
             return 128 + signal.SIGKILL
         case Ending.INTERRUPTED if result.signum != signal.SIGINT or result.exit_code in (0, 137):
             return 128 + result.signum

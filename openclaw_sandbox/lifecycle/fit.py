@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from openclaw_sandbox.spec.model import ContainerSpec, UlimitSpec
 
 
+#: gVisor's own threads count as processes of the container: with fewer its kernel dies without a word.
+GVISOR_PIDS_FLOOR = 256
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
     """The spec that this engine can keep. `lowered` and `unenforced` are sentences for the operator."""
@@ -44,6 +48,7 @@ def fit(spec: ContainerSpec, info: EngineInfo, *, allowed: Collection[str] = ())
     Raises:
         SpecRefusedError: something would be ignored, and `allowed` (keys of `allow_unenforced`) lacks it.
     """
+    _refuse_runtime(spec, info)
     gaps = list(find_gaps(spec, info))
     refused = [gap for gap in gaps if gap.allow not in allowed and not gap.tolerable]
     if refused:
@@ -86,8 +91,35 @@ def find_gaps(spec: ContainerSpec, info: EngineInfo) -> Iterator[Gap]:
         yield Gap(key="docker.apparmorProfile", allow="apparmor_profile", why="the engine has no AppArmor")
     if spec.selinux_label is not None and not info.selinux:
         yield Gap(key="selinux_label", allow="selinux_label", why="the engine has no SELinux")
+    if is_gvisor(spec.runtime) and spec.seccomp.profile is not None and not _applies_seccomp(spec, info):
+        why = f"{spec.runtime} applies no seccomp profile unless its arguments hold --oci-seccomp"
+        yield Gap(key="seccomp_profile", allow="seccomp_profile", why=why)
     if not info.seccomp:
         yield Gap(key="docker.seccompProfile", allow="seccomp_profile", why="the engine has no seccomp")
+
+
+def is_gvisor(runtime: str | None) -> bool:
+    """gVisor by the name that its documentation registers it under, or one that begins so."""
+    return runtime is not None and runtime.startswith("runsc")
+
+
+def _applies_seccomp(spec: ContainerSpec, info: EngineInfo) -> bool:
+    return any(arg.startswith("--oci-seccomp") for arg in info.runtime_args.get(spec.runtime or "", ()))
+
+
+def _refuse_runtime(spec: ContainerSpec, info: EngineInfo) -> None:
+    if spec.runtime is None:
+        return
+    if spec.runtime not in info.runtimes:
+        raise SpecRefusedError(
+            f"runtime {spec.runtime}: the engine has no runtime of this name.",
+            hint=f"Register it in the engine's daemon.json, or choose one of: {', '.join(info.runtimes)}.",
+        )
+    if is_gvisor(spec.runtime) and spec.pids_limit is not None and spec.pids_limit < GVISOR_PIDS_FLOOR:
+        raise SpecRefusedError(
+            f"The pids limit of {spec.pids_limit} is too low for {spec.runtime}, whose own threads count.",
+            hint=f"Set it to {GVISOR_PIDS_FLOOR} or more; bound the command itself with ulimits.nproc.",
+        )
 
 
 def _limits_swap(spec: ContainerSpec) -> bool:

@@ -12,8 +12,9 @@ from openclaw_sandbox.engine.base import ExecSpec, ExecStatus
 from openclaw_sandbox.engine.docker.failure import NotStarted
 from openclaw_sandbox.errors import EngineError
 from openclaw_sandbox.lifecycle.counters import Meter
+from openclaw_sandbox.lifecycle.diskwatch import DiskWatch
 from openclaw_sandbox.lifecycle.ensure import Blueprint, Ready, create, ensure, make
-from openclaw_sandbox.lifecycle.execute import Bounds, Execution, exit_status
+from openclaw_sandbox.lifecycle.execute import Bounds, Ending, Execution, exit_status
 from openclaw_sandbox.lifecycle.reaper import MARK, Reaper, boot_ticks
 from openclaw_sandbox.lifecycle.streams import raw_terminal
 from openclaw_sandbox.lifecycle.witness import Witness
@@ -169,7 +170,7 @@ def _drive(
     try:
         observed = site.engine.inspect(site.container_id)
         meter = Meter(observed.pid if observed else 0, fresh=site.fresh)
-        execution.on_tick = meter.sample
+        execution.on_tick = _Ticks(meter, _disk_watch(site.blueprint), execution)
         with raw_terminal(streams.tty):
             result = execution.run()
         witness = Witness(
@@ -184,6 +185,27 @@ def _drive(
         raise
     finally:
         command.stream.close()
+
+
+def _disk_watch(blueprint: Blueprint) -> DiskWatch | None:
+    limit = blueprint.policy.hardening.disk_bytes
+    if limit is None:
+        return None
+    return DiskWatch(folder=str(blueprint.policy.workspace.workspace_dir), limit_bytes=limit)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ticks:
+    """What is looked at while a command runs."""
+
+    meter: Meter
+    watch: DiskWatch | None
+    execution: Execution
+
+    def __call__(self) -> None:
+        self.meter.sample()
+        if self.watch is not None and self.watch.passed():
+            self.execution.stop(Ending.DISK_FULL)
 
 
 class _ExecCommand:

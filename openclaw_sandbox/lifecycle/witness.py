@@ -65,7 +65,8 @@ class Witness:
     def _limits(self) -> dict[str, str]:
         spec = self.blueprint.spec
         return {
-            "memory": f"{spec.memory_bytes / (1 << 20):g} MiB" if spec.memory_bytes else "none",
+            "memory": _mib(spec.memory_bytes),
+            "disk": _mib(self.blueprint.policy.hardening.disk_bytes),
             "pids": str(spec.pids_limit or "none"),
         }
 
@@ -87,3 +88,7 @@ class Witness:
                 continue
             if room.f_bavail * room.f_frsize < _FULL_BYTES:
                 yield mount.destination
+
+
+def _mib(size: int | None) -> str:
+    return f"{size / (1 << 20):g} MiB" if size else "none"

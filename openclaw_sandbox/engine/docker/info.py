@@ -48,9 +48,20 @@ def parse_info(version: Mapping[str, Any], info: Mapping[str, Any]) -> EngineInf
         seccomp=any("name=seccomp" in option for option in options),
         enforced_limits=limits,
         runtimes=tuple(sorted(info.get("Runtimes") or ())),
+        runtime_args=_runtime_args(info.get("Runtimes")),
         default_runtime=str(info.get("DefaultRuntime") or ""),
         warnings=tuple(info.get("Warnings") or ()),
     )
+
+
+def _runtime_args(runtimes: Any) -> dict[str, tuple[str, ...]]:
+    if not isinstance(runtimes, dict):
+        return {}
+    return {
+        str(name): tuple(str(arg) for arg in runtime.get("runtimeArgs") or ())
+        for name, runtime in runtimes.items()
+        if isinstance(runtime, dict)
+    }
 
 
 def _engine_name(version: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ Only the verb that was asked for is imported; each verb imports what is heavy wh
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from openclaw_sandbox import __version__
-from openclaw_sandbox.cli.ui import Ui
+from openclaw_sandbox.cli.ui import ColorChoice, Ui
 from openclaw_sandbox.errors import SandboxError, UsageError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ VERBS = {
     "stop": Verb("openclaw_sandbox.cli.jobs:stop"),
     "cp": Verb("openclaw_sandbox.cli.cp:cp"),
     "explain": Verb("openclaw_sandbox.cli.explain:explain"),
+    "verify": Verb("openclaw_sandbox.cli.verify:verify"),
 }
 
 _PROG = "openclaw-sandbox"
@@ -48,34 +50,68 @@ _EPILOG = "Exit status: 0 done, 1 failed, 2 usage or config, 124 timed out, 125 
 
 def run_cli(argv: Sequence[str]) -> int:
     """Carry out one command line; the exit status. Never raises, except for what ends the interpreter."""
-    signal.signal(signal.SIGTERM, _on_terminate)
-    verb = _verb_in(argv)
-    ui = Ui(as_json=_wants_json(argv, verb))
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, _on_terminate)
     try:
-        status = _command(verb).main(args=list(argv), prog_name=_PROG, standalone_mode=False)
+        return _carry_out(argv)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except Terminated as error:
+        return 128 + error.signum
+    except BrokenPipeError:
+        _abandon_stdout()
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        _abandon_stdout()
+        Ui().error(SandboxError(f"The output cannot be written: {error.strerror or error}."))
+        return 1
+
+
+def _carry_out(argv: Sequence[str]) -> int:
+    """See `run_cli`. Raises OSError only for what stdout could not take."""
+    place = _verb_at(argv)
+    verb = None if place is None else argv[place]
+    ui = Ui()
+    try:
+        command = _command(verb)
+        ui = _manners(argv, place, command)
+        status = command.main(args=list(argv), prog_name=_PROG, standalone_mode=False)
         sys.stdout.flush()
     except SandboxError as error:
         ui.error(error)
         return error.exit_code
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
-    except Terminated:
-        return 128 + signal.SIGTERM
-    except BrokenPipeError:
-        # The reader has gone. Python would complain once more when it closes stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+    except OSError as error:
+        if error.errno in _UNWRITABLE and error.filename is None:
+            raise
+        return _unexpected(error, ui, verb)
     except Exception as error:
         return _unexpected(error, ui, verb)
     return status if isinstance(status, int) else 0
 
 
+#: What a write to stdout can fail with.
+_UNWRITABLE = frozenset(
+    {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EAGAIN}
+)
+
+
+def _abandon_stdout() -> None:
+    """Nobody takes what is still buffered. Python would complain once more when it closes stdout at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class Terminated(BaseException):
-    """SIGTERM, as an exception: whoever has something half-made undoes it on the way out."""
+    """SIGTERM or SIGHUP, as an exception: whoever has something half-made undoes it on the way out."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
 
 
-def _on_terminate(_signum: int, _frame: object) -> None:
-    raise Terminated
+def _on_terminate(signum: int, _frame: object) -> None:
+    for other in (signal.SIGTERM, signal.SIGHUP):  # what is undone now must not be interrupted again
+        signal.signal(other, signal.SIG_IGN)
+    raise Terminated(signum)
 
 
 def _command(verb: str | None) -> Any:
@@ -121,32 +157,44 @@ def _root(
     context.obj = {"profile": profile, "dev": dev}
 
 
-def _verb_in(argv: Sequence[str]) -> str | None:
-    words = iter(argv)
-    for word in words:
+def _verb_at(argv: Sequence[str]) -> int | None:
+    """Where the verb stands; None if there is none that we know."""
+    words = enumerate(argv)
+    for index, word in words:
         if word == "--profile":
             next(words, None)
         elif not word.startswith("-"):
-            return word if word in VERBS else None
+            return index if word in VERBS else None
     return None
 
 
-def _wants_json(argv: Sequence[str], verb: str | None) -> bool:
-    """Before parsing: a usage error must already answer in JSON when that was asked for."""
-    words = list(argv)
-    if "--" in words:
-        words = words[: words.index("--")]
-    if verb and VERBS[verb].passes_on and verb in words:
-        words = _own_flags(words[words.index(verb) + 1 :])
-    return "--json" in words
+def _manners(argv: Sequence[str], place: int | None, command: Any) -> Ui:
+    """--json and --color before anything is parsed: a usage error must answer as it was asked to."""
+    if place is None:
+        flags = _own_flags(list(argv), frozenset({"--color"}), passes_on=False)
+    else:
+        verb = argv[place]
+        with_values = _flags_with_values(command.commands[verb])
+        flags = _own_flags(list(argv[place + 1 :]), with_values, passes_on=VERBS[verb].passes_on)
+    known = {choice.value: choice for choice in ColorChoice}
+    return Ui(as_json="--json" in flags, color=known.get(flags.get("--color", ""), ColorChoice.AUTO))
 
 
-def _own_flags(words: list[str]) -> list[str]:
-    """The leading flags of a verb that passes the rest on; a flag's value may look like a word."""
-    for index, word in enumerate(words):
-        if not word.startswith("-") and (index == 0 or not words[index - 1].startswith("-")):
-            return words[:index]
-    return words
+def _flags_with_values(command: Any) -> frozenset[str]:
+    takes_value = (param for param in command.params if not getattr(param, "is_flag", False))
+    return frozenset(name for param in takes_value for name in param.opts if name.startswith("-"))
+
+
+def _own_flags(words: list[str], with_values: frozenset[str], *, passes_on: bool) -> dict[str, str]:
+    """Flag -> value or nothing, up to the words that are passed on."""
+    flags = {}
+    left = iter(words)
+    for word in left:
+        name, _, value = word.partition("=")
+        if word == "--" or (passes_on and not word.startswith("-")):
+            break
+        flags[name] = next(left, "") if word in with_values else value
+    return flags
 
 
 def _unexpected(error: Exception, ui: Ui, verb: str | None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import json
 import os
@@ -38,8 +39,9 @@ class Ui:
     color: ColorChoice = ColorChoice.AUTO
 
     def out(self, text: str) -> None:
-        """Data, on stdout."""
+        """Data, on stdout, at once. Raises OSError if nobody takes it."""
         sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+        sys.stdout.flush()
 
     def json(self, value: Any) -> None:
         """A JSON document, on stdout."""
@@ -48,7 +50,7 @@ class Ui:
     def note(self, text: str) -> None:
         """What a human may like to know; silent with -q."""
         if not self.quiet:
-            self._err(text)
+            self._err(printable(text))
 
     def warn(self, text: str, hint: str = "") -> None:
         """What a human must know."""
@@ -100,7 +102,8 @@ class Ui:
         return stream.isatty() and os.environ.get("TERM") != "dumb"
 
     def _err(self, text: str) -> None:
-        sys.stderr.write(f"{text}\n")
+        with contextlib.suppress(OSError):  # nobody reads it: that changes nothing
+            sys.stderr.write(f"{text}\n")
 
 
 def error_document(error: SandboxError) -> dict[str, Any]:

@@ -167,6 +167,18 @@ class SandboxBusyError(EngineError):
     code = "sandbox.busy"
 
 
+class NetworkTakenError(EngineError):
+    """A network's name or subnet is somebody else's."""
+
+    code = "network.taken"
+
+
+class EgressError(EngineError):
+    """The way out that the policy promises is not provably there. The sandbox has no network then."""
+
+    code, reason = "egress.unavailable", "egress"
+
+
 class WorkspaceError(EngineError):
     """The workspace cannot be used by the sandbox as the policy promises."""
 

@@ -42,6 +42,8 @@ class EngineInfo:
     #: Hard limits that no container of this engine can exceed, by ulimit name.
     ulimit_ceilings: Mapping[str, int] = field(default_factory=dict)
     runtimes: tuple[str, ...]
+    #: A runtime's own arguments, where the engine tells them.
+    runtime_args: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     default_runtime: str
     warnings: tuple[str, ...]
 
@@ -194,6 +196,40 @@ class ExecOutput:
     truncated: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkInfo:
+    """A network of the engine. `subnets` in CIDR notation."""
+
+    id: str
+    name: str
+    internal: bool
+    subnets: tuple[str, ...]
+    labels: Mapping[str, str]
+    options: Mapping[str, str]
+
+
+class Networks(Protocol):
+    """Networks of one engine."""
+
+    def find(self, name: str) -> NetworkInfo | None:
+        """The network of this name or id; None if there is none."""
+        ...
+
+    def create(
+        self, name: str, *, subnet: str, options: Mapping[str, str], labels: Mapping[str, str]
+    ) -> None:
+        """Make a bridge network.
+
+        Raises:
+            NetworkTakenError: the name is taken, or the subnet overlaps that of another network.
+        """
+        ...
+
+    def remove(self, name: str) -> bool:
+        """Remove it. False: it is gone already, or in use."""
+        ...
+
+
 class Engine(Protocol):
     """Container operations of one engine."""
 
@@ -201,6 +237,11 @@ class Engine(Protocol):
     address: str
     #: True if a host path in a bind mount means this machine's path.
     local: bool
+
+    @property
+    def networks(self) -> Networks:
+        """Its networks."""
+        ...
 
     def info(self) -> EngineInfo:
         """Raises EngineUnavailableError (one of its four kinds) if the engine does not answer."""

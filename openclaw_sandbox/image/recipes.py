@@ -42,6 +42,10 @@ _FILES = {
 }
 
 
+#: The image of the egress helpers. The room `egress` makes it from the sandbox image.
+GATEWAY_REFERENCE = "openclaw-sandbox-egress:bookworm-slim"
+
+
 def recipe(name: ImageName) -> Recipe:
     """The recipe of an image, from the shipped files.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from openclaw_sandbox.engine.images import Belonging
 from openclaw_sandbox.image.build import sweep
-from openclaw_sandbox.image.recipes import BUILD_ROLE, ImageName, reference_of
+from openclaw_sandbox.image.recipes import BUILD_ROLE, GATEWAY_REFERENCE, ImageName, reference_of
 from openclaw_sandbox.spec import labels
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from openclaw_sandbox.engine.images import ImageStore
 
 
-_REFERENCES = frozenset(reference_of(name) for name in ImageName)
+_REFERENCES = frozenset((*(reference_of(name) for name in ImageName), GATEWAY_REFERENCE))
 
 
 class Thing(enum.Enum):

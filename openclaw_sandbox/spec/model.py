@@ -64,6 +64,13 @@ class LogSpec:
     labels: tuple[str, ...] = ()  # names of container labels that each record repeats
 
 
+class RestartPolicy(enum.Enum):
+    """What the engine does when the main process ends by itself. Docker's words."""
+
+    NO = "no"
+    UNLESS_STOPPED = "unless-stopped"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceLimit:
     """Bytes or operations per second on one block device of the host."""
@@ -142,6 +149,7 @@ class ContainerSpec:
     ulimits: tuple[UlimitSpec, ...] = ()
     shm_bytes: int
     init: bool = True
+    restart: RestartPolicy = RestartPolicy.NO
     private_ipc: bool = True
     private_cgroup_namespace: bool = True
     runtime: str | None = None

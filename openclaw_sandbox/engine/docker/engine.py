@@ -25,6 +25,7 @@ from openclaw_sandbox.engine.docker import failure, translate
 from openclaw_sandbox.engine.docker.daemon import ulimit_ceilings
 from openclaw_sandbox.engine.docker.frames import STDERR, Demultiplexer
 from openclaw_sandbox.engine.docker.info import parse_info
+from openclaw_sandbox.engine.docker.networks import DockerNetworks
 from openclaw_sandbox.errors import EngineError, EngineHangingError, EngineLostError
 
 if TYPE_CHECKING:
@@ -49,6 +50,11 @@ class DockerEngine:
         self._http = transport
         self.address = transport.address
         self.local = transport.local
+
+    @property
+    def networks(self) -> DockerNetworks:
+        """See Engine.networks."""
+        return DockerNetworks(self._http)
 
     # ---- the engine and its images
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from openclaw_sandbox.spec.model import LogDriver
+from openclaw_sandbox.spec.model import LogDriver, RestartPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -75,7 +75,7 @@ def _host_config(spec: ContainerSpec) -> dict[str, Any]:
         "Privileged": False,
         "PublishAllPorts": False,
         "AutoRemove": False,
-        "RestartPolicy": {"Name": "no"},
+        "RestartPolicy": {"Name": spec.restart.value},
         "Runtime": spec.runtime or "",
         "LogConfig": _log_config(spec),
         "PortBindings": _port_bindings(spec),
@@ -196,6 +196,7 @@ def run_line(argv: list[str]) -> str:
 def _isolation_flags(spec: ContainerSpec, seccomp_path: str) -> list[str]:
     argv = ["--read-only"] if spec.read_only_root else []
     argv += ["--init"] if spec.init else []
+    argv += ["--restart", spec.restart.value] if spec.restart is not RestartPolicy.NO else []
     argv += ["--stop-signal", _STOP_SIGNAL]
     for tmpfs in spec.tmpfs:
         options = f":{','.join(tmpfs.options)}" if tmpfs.options else ""

@@ -174,7 +174,7 @@ def _failure(tool: str, finished: Finished) -> VerbFailedError:
 #: What the tools and apt print -> our sentence and hint. mmdebstrap 0.8-1.5, debootstrap 1.0, apt 2.2-3.0.
 _CAUSES = (
     (
-        r"newuidmap|subuid|must be root|unshare|can only be run as root",
+        r"newuidmap|subuid|must be root|unshare|can only be run as root|unable to pick chroot mode",
         "{tool} may not make a root file system as this user.",
         "Run setup with sudo, or allow user namespaces: sudo apt-get install uidmap",
     ),

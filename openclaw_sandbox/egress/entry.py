@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from openclaw_sandbox.egress.settings import SETTINGS_FILE, SOCKET_FILE
+from openclaw_sandbox.egress.settings import LOG_FILE, SETTINGS_FILE, SOCKET_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str]) -> int:
         if arguments[0] == "gateway":
             from openclaw_sandbox.egress.gateway import serve_gateway
 
-            asyncio.run(serve_gateway(Path(SOCKET_FILE), Path(SETTINGS_FILE), arguments[1]))
+            asyncio.run(serve_gateway(Path(SOCKET_FILE), Path(SETTINGS_FILE), Path(LOG_FILE), arguments[1]))
         else:
             from openclaw_sandbox.egress.forwarder import serve_forwarder
 

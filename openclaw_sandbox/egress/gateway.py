@@ -13,6 +13,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.egress.http import serve_http
+from openclaw_sandbox.egress.logfile import LogFile
 from openclaw_sandbox.egress.relay import CHUNK, Bandwidth, Ends
 from openclaw_sandbox.egress.session import Account, Session
 from openclaw_sandbox.egress.settings import Caller, Settings, parse_greeting, parse_settings
@@ -152,18 +153,13 @@ async def listen(
     return server
 
 
-async def serve_gateway(socket_file: Path, settings_file: Path, build: str) -> None:
+async def serve_gateway(socket_file: Path, settings_file: Path, log_file: Path, build: str) -> None:
     """Run until a signal ends it.
 
     Raises:
-        OSError: the socket cannot be made.
+        OSError: the socket or the log cannot be made.
     """
-
-    def write(line: str) -> None:
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
-
-    gateway = Gateway(SettingsFile(settings_file), write, build)
+    gateway = Gateway(SettingsFile(settings_file), LogFile(log_file), build)
     server = await listen(socket_file, gateway.connected)
     await until_signal()
     server.close()

@@ -33,7 +33,7 @@ _INSIDE = (
     *(
         f"egress/{name}.py"
         for name in (
-            *("__init__", "entry", "forwarder", "gateway", "hello", "http", "records", "relay"),
+            *("__init__", "entry", "forwarder", "gateway", "hello", "http", "logfile", "records", "relay"),
             *("request", "session", "settings", "socks", "tunnel", "upstream"),
         )
     ),

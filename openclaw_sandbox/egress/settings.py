@@ -15,6 +15,7 @@ from openclaw_sandbox.policy.egress import EgressPolicy, policy_from
 SETTINGS_FILE = "/etc/openclaw-egress/settings.json"
 SOCKET_FILE = "/run/openclaw-egress/gateway.sock"
 
+LOG_FILE = "/var/log/openclaw-egress/decisions.jsonl"
 FORMAT = 1
 
 

@@ -40,6 +40,7 @@ VERBS = {
     "attach": Verb("openclaw_sandbox.cli.jobs:attach"),
     "stop": Verb("openclaw_sandbox.cli.jobs:stop"),
     "cp": Verb("openclaw_sandbox.cli.cp:cp"),
+    "list": Verb("openclaw_sandbox.cli.list:list_sandboxes"),
     "explain": Verb("openclaw_sandbox.cli.explain:explain"),
     "verify": Verb("openclaw_sandbox.cli.verify:verify"),
 }

@@ -1,0 +1,100 @@
+"""From a container back to the policy that asks for it: one resolution per agent, however many containers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from openclaw_sandbox.errors import ConfigError, UnknownAgentError
+from openclaw_sandbox.policy import sessions
+from openclaw_sandbox.policy.agents import configured_agents, default_agent
+from openclaw_sandbox.policy.model import Scope
+from openclaw_sandbox.policy.naming import SHARED
+from openclaw_sandbox.policy.rescope import for_session
+from openclaw_sandbox.policy.resolve import resolve
+
+if TYPE_CHECKING:
+    from openclaw_sandbox.config.model import LoadedConfig
+    from openclaw_sandbox.policy.host import HostFacts
+    from openclaw_sandbox.policy.model import EffectivePolicy
+
+#: OpenClaw 2026.9 puts the workspace, or the principal, into the scope key.
+_NEWER_KEY = re.compile(r".*:(workspace|principal|required-session):[0-9a-f]{32}(:.*)?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The policy behind a scope key, or why there is none. `unused`: surely nothing uses the key now."""
+
+    policy: EffectivePolicy | None = None
+    why_not: str = ""
+    unused: bool = False
+
+
+class Policies:
+    """The policies of one config. `problem`: the config cannot be used at all, and this is why."""
+
+    def __init__(self, config: LoadedConfig | None, host: HostFacts, *, problem: str = "") -> None:
+        self._config, self._host, self._problem = config, host, problem
+        self._by_agent: dict[str, EffectivePolicy | str] = {}
+
+    def of_scope(self, scope_key: str, agent_hint: str = "") -> Found:
+        """The policy that would make the container of this scope key now.
+
+        `agent_hint` is the agent that the container was made for, which a key alone does not always tell.
+        """
+        if self._config is None:
+            return Found(why_not=self._problem)
+        if not scope_key.strip():
+            return Found(why_not="it has no session key")
+        if _NEWER_KEY.fullmatch(scope_key):
+            return Found(why_not="a newer OpenClaw made it")
+        if scope_key == SHARED:
+            return self._shared(agent_hint)
+        agent_id = sessions.agent_in_key(scope_key.lower()) or self._agent_of(scope_key, agent_hint)
+        policy = self.of_agent(agent_id)
+        if isinstance(policy, str):
+            return Found(why_not=policy)
+        fitting = for_session(policy, scope_key)
+        if fitting.scope_key != scope_key.strip():
+            scope = policy.scope.value
+            return Found(why_not=f"the scope of agent {agent_id} is {scope} now", unused=True)
+        return Found(policy=fitting)
+
+    def of_agent(self, agent_id: str) -> EffectivePolicy | str:
+        """The policy of an agent's main session, or why there is none."""
+        if agent_id not in self._by_agent:
+            self._by_agent[agent_id] = self._resolve(agent_id)
+        return self._by_agent[agent_id]
+
+    def agents(self) -> tuple[str, ...]:
+        """The ids of the agents that the config has, the default one first."""
+        if self._config is None:
+            return ()
+        configured = configured_agents(self._config.data)
+        return tuple(dict.fromkeys((default_agent(configured), *(agent.id for agent in configured))))
+
+    def _resolve(self, agent_id: str) -> EffectivePolicy | str:
+        if self._config is None:
+            return self._problem
+        try:
+            return resolve(self._config, session=None, agent=agent_id, host=self._host)
+        except UnknownAgentError:
+            return f"the config has no agent {agent_id}"
+        except ConfigError as error:
+            first = next((f"{issue.path}: {issue.message}" for issue in error.issues), error.brief)
+            return f"the config of agent {agent_id} is refused: {first}"
+
+    def _agent_of(self, scope_key: str, hint: str) -> str:
+        """`agent:<id>` names its agent; a key of another form is the hint's or the default agent's."""
+        if scope_key.startswith("agent:"):
+            return sessions.agent_of_scope_key(scope_key) or self.agents()[0]
+        return hint or self.agents()[0]
+
+    def _shared(self, hint: str) -> Found:
+        for agent_id in dict.fromkeys((*((hint,) if hint else ()), *self.agents())):
+            policy = self.of_agent(agent_id)
+            if not isinstance(policy, str) and policy.scope is Scope.SHARED:
+                return Found(policy=policy)
+        return Found(why_not="no agent has the scope shared now", unused=True)

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openclaw_sandbox.config.document import MAX_DEPTH, Document
+from openclaw_sandbox.config.document import Document
 from openclaw_sandbox.config.origin import dotted
 from openclaw_sandbox.config.problems import kind_of
+from openclaw_sandbox.config.source import MAX_DEPTH
 from openclaw_sandbox.config.text_file import MAX_CONFIG_BYTES, read_text
 from openclaw_sandbox.errors import ConfigError
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
-from openclaw_sandbox.config.document import MAX_DEPTH, NUMBER, SPACE
-from openclaw_sandbox.config.origin import Location
+from openclaw_sandbox.config.document import NUMBER, SPACE
+from openclaw_sandbox.config.source import MAX_DEPTH, Positions
 
 if TYPE_CHECKING:
     from openclaw_sandbox.config.origin import KeyPath
@@ -28,7 +27,6 @@ _SIMPLE_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "
 _LINE_CONTINUATIONS = frozenset("\n\r\u2028\u2029")
 _WORD = re.compile(rf"(?:\\u[0-9a-fA-F]{{4}}|[^{SPACE}\\:,/{{}}\[\]\"'])++")
 _LITERALS = frozenset({"true", "false", "null"})
-_LINE_END = re.compile(r"\r\n|\n|\r")
 _CLOSERS = {"{": "}", "[": "]"}
 
 
@@ -40,43 +38,13 @@ class ScanError(Exception):
         self.offset = offset
 
 
-@dataclass(slots=True)
-class Scan:
-    """Offsets into the text. Of a key that is given twice, the last one counts, as in JavaScript.
-
-    What only an earlier one holds is still listed: ask for paths of the parsed value alone.
-    """
-
-    values: dict[KeyPath, int] = field(default_factory=dict)
-    keys: dict[KeyPath, int] = field(default_factory=dict)
-    duplicates: list[tuple[KeyPath, int]] = field(default_factory=list)
-
-
-def scan(text: str) -> Scan:
+def scan(text: str) -> Positions:
     """The position of every key and value of `text`.
 
     Raises:
         ScanError: the text is not JSON5, or nested deeper than `MAX_DEPTH`.
     """
     return _Scanner(text).run()
-
-
-class Lines:
-    """The lines of a text, as editors count them: they end with LF, CRLF or CR."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
-
-    def locate(self, offset: int) -> Location:
-        """The line and column of an offset."""
-        line = bisect_right(self._starts, offset)
-        return Location(line=line, column=offset - self._starts[line - 1] + 1)
-
-    def line(self, number: int) -> str:
-        """One line without its end."""
-        end = self._starts[number] if number < len(self._starts) else len(self._text)
-        return self._text[self._starts[number - 1] : end].rstrip("\r\n")
 
 
 @dataclass(slots=True)
@@ -96,9 +64,9 @@ class _Scanner:
         self.text = text
         self.at = 0
         self.stack: list[_Frame] = []
-        self.found = Scan()
+        self.found = Positions()
 
-    def run(self) -> Scan:
+    def run(self) -> Positions:
         self._skip()
         if self.at == len(self.text):
             self._fail("the file is empty: write {} for a config that sets nothing")

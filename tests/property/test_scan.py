@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openclaw_sandbox.config.document import Document
-from openclaw_sandbox.config.scan import Lines, ScanError, scan
+from openclaw_sandbox.config.scan import ScanError, scan
+from openclaw_sandbox.config.source import Lines
 from openclaw_sandbox.errors import ConfigError
 from tests.property.json5_texts import Written, documents
 

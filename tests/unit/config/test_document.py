@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from openclaw_sandbox.config.document import MAX_DEPTH, Document
+from openclaw_sandbox.config.document import Document
+from openclaw_sandbox.config.source import MAX_DEPTH
 from openclaw_sandbox.errors import ConfigError, Issue
 
 FILE = Path("/h/openclaw.json")
@@ -111,7 +112,7 @@ def test_duplicates_are_found_and_the_last_counts() -> None:
 
 def test_without_duplicates_nothing_is_scanned(monkeypatch: pytest.MonkeyPatch) -> None:
     document = Document(FILE, "{a: ':', /* :: */ b: {'c:': 1}, // d:\n e: [':']}")
-    monkeypatch.setattr(Document, "_positions", None)
+    monkeypatch.setattr(Document, "positions", None)
     assert document.duplicates() == []
 
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from openclaw_sandbox.egress.place import Health
     from openclaw_sandbox.engine.base import Engine, ImageInfo
     from openclaw_sandbox.policy.model import EffectivePolicy
+    from openclaw_sandbox.spec.model import ContainerSpec
 
 _READY_S = 20.0
 _RECOVER_S = 5.0  # a gateway that died is back before this

@@ -25,6 +25,7 @@ from openclaw_sandbox.lifecycle.settle import entry_of, settle
 from openclaw_sandbox.lifecycle.setup_command import SetupFailedError
 from openclaw_sandbox.lifecycle.shared import folders_fixed
 from openclaw_sandbox.lifecycle.survivors import survivors_of
+from openclaw_sandbox.lifecycle.way_out import open_way_out
 from openclaw_sandbox.policy.model import Scope
 from openclaw_sandbox.spec import labels
 
@@ -107,6 +108,8 @@ def ensure(
             log(f"waiting until no command runs in {desk.name}")
         waiting = True
         time.sleep(_POLL_S)
+    if not ready.made:
+        open_way_out(blueprint.policy, engine, ready.container_id, log=log)
     return replace(ready, warnings=(*ready.warnings, *warnings))
 
 

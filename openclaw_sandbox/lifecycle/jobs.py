@@ -66,6 +66,7 @@ def refuse_what_cannot_last(blueprint: Blueprint, request: RunRequest) -> None:
         (request.output_limit is not None, "--max-output"),
         (request.tty, "--tty"),
         (blueprint.policy.hardening.setup_command is not None, "docker.setupCommand"),
+        (blueprint.policy.egress is not None, "A list of allowed hosts"),
     ):
         if wanted:
             raise UsageError(f"{flag} does not go with --detach.", hint="Leave one of the two out.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from openclaw_sandbox.lifecycle.blueprint import missing_image
 from openclaw_sandbox.lifecycle.fit import fit
 from openclaw_sandbox.lifecycle.settle import remove_quietly
 from openclaw_sandbox.lifecycle.setup_command import SETUP_TIMEOUT_S, run_setup
+from openclaw_sandbox.lifecycle.way_out import close_way_out, open_way_out
 from openclaw_sandbox.spec import labels
 
 if TYPE_CHECKING:
@@ -63,12 +65,15 @@ def make(
     container_id, warnings = create(staged, blueprint, engine)
     try:
         engine.start(container_id)
+        open_way_out(policy, engine, container_id, log=log)
         if staged is not spec:
             log(f"running the setup command (at most {SETUP_TIMEOUT_S:g} s)")
             run_setup(container_id, policy, engine, show=show or log)
             engine.rename(container_id, spec.name)
     except BaseException:
         _give_up(_IN_HAND.pop(container_id), engine, container_id)
+        with contextlib.suppress(EngineError):
+            close_way_out(policy, engine, container_id)
         raise
     return Ready(container_id=container_id, name=spec.name, spec=spec, made=True, warnings=warnings)
 

@@ -17,6 +17,7 @@ from openclaw_sandbox.lifecycle.ensure import Blueprint, Ready, create, ensure, 
 from openclaw_sandbox.lifecycle.execute import Bounds, Ending, Execution, exit_status
 from openclaw_sandbox.lifecycle.reaper import MARK, Reaper, boot_ticks
 from openclaw_sandbox.lifecycle.streams import raw_terminal
+from openclaw_sandbox.lifecycle.way_out import close_way_out
 from openclaw_sandbox.lifecycle.witness import Witness
 from openclaw_sandbox.spec.build import exec_env
 
@@ -97,6 +98,7 @@ def run(
             return _run_in(ready, blueprint, request, engine, streams)
         finally:
             engine.remove(ready.container_id, force=True)
+            close_way_out(blueprint.policy, engine, ready.container_id)
     pauses = iter(_RETRY_PAUSES_S)
     while True:
         ready = ensure(blueprint, engine, log=listener.debug)
@@ -112,6 +114,8 @@ def run(
 def _needs_no_exec(blueprint: Blueprint, request: RunRequest) -> bool:
     """Only then can the command be the main process: variables given to a container stand in its inspect."""
     hardening = blueprint.policy.hardening
+    if blueprint.policy.egress is not None:
+        return False  # the way out is opened in a container that already runs
     return not (hardening.setup_command or hardening.secret_env or request.env)
 
 

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox import __version__
+from openclaw_sandbox.policy.egress import proxy_environment
 from openclaw_sandbox.policy.model import SeccompKind, WorkspaceAccess
 from openclaw_sandbox.spec import labels
 from openclaw_sandbox.spec.model import (
@@ -74,7 +75,7 @@ def build_spec(policy: EffectivePolicy, context: BuildContext) -> ContainerSpec:
         },
         user=context.user,
         workdir=hardening.workdir,
-        env=dict(hardening.env),
+        env={**hardening.env, **(proxy_environment() if policy.egress else {})},
         mounts=_mounts(policy),
         tmpfs=(*_tmpfs(policy), *_masks(policy, context)),
         read_only_root=hardening.read_only_root,

@@ -156,6 +156,8 @@ def _root(
     dev: Annotated[bool, typer.Option("--dev", help="The same as --profile dev.")] = False,
 ) -> None:
     context.obj = {"profile": profile, "dev": dev}
+    if context.invoked_subcommand is None:
+        sys.stdout.write(context.get_help() + "\n")
 
 
 def _verb_at(argv: Sequence[str]) -> int | None:

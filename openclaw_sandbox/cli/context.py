@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.errors import ConfigError, Issue, SandboxDisabledError, UnknownAgentError
@@ -19,12 +18,24 @@ if TYPE_CHECKING:
     from openclaw_sandbox.policy.resolve import Overrides
 
 
+def whereabouts(context: typer.Context) -> dict[str, Any]:
+    """What decides where config and state are: the environment, the folder, the root flags."""
+    from openclaw_sandbox.policy.host import RealHost
+
+    root: dict[str, Any] = context.obj or {}
+    return {
+        "env": os.environ,
+        "cwd": RealHost().cwd,  # also where that folder was removed
+        "profile": root.get("profile"),
+        "dev": bool(root.get("dev")),
+    }
+
+
 def load(context: typer.Context) -> LoadedConfig:
     """The user's config, by the root flags and the environment."""
     from openclaw_sandbox.config.load import load_config
 
-    root: dict[str, Any] = context.obj or {}
-    return load_config(env=os.environ, cwd=Path.cwd(), profile=root.get("profile"), dev=bool(root.get("dev")))
+    return load_config(**whereabouts(context))
 
 
 def policy_of(

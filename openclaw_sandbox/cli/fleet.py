@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from openclaw_sandbox.errors import ConfigError
 
@@ -22,19 +20,13 @@ def open_fleet(context: typer.Context, ui: Ui, *, need_config: bool = False, siz
         ConfigError: `need_config`, and the config cannot be used.
         EngineMissingError: there is no engine.
     """
-    from openclaw_sandbox.cli.context import engine_of
+    from openclaw_sandbox.cli.context import engine_of, whereabouts
     from openclaw_sandbox.config.load import load_config, state_paths
     from openclaw_sandbox.lifecycle.fleet import Fleet
     from openclaw_sandbox.lifecycle.policies import Policies
     from openclaw_sandbox.policy.host import RealHost
 
-    root: dict[str, Any] = context.obj or {}
-    where: dict[str, Any] = {
-        "env": os.environ,
-        "cwd": Path.cwd(),
-        "profile": root.get("profile"),
-        "dev": bool(root.get("dev")),
-    }
+    where = whereabouts(context)
     state_dir = state_paths(**where).state_dir
     try:
         policies = Policies(load_config(**where), RealHost())

@@ -83,9 +83,10 @@ def run(
     if not command:
         raise UsageError("There is no command to run.", hint="Write it after --: openclaw-sandbox run -- id")
     _check_terminal(tty)
+    variables = command_variables(env or (), env_file or (), os.environ)
     request = RunRequest(
-        argv=tuple(command),
-        env=command_variables(env or (), env_file or (), os.environ),
+        argv=tuple(_utf8(word, "An argument of the command") for word in command),
+        env={name: _utf8(value, f"The variable {name}") for name, value in variables.items()},
         workdir=_inside(workdir),
         user=_checked_user(user),
         tty=bool(tty),
@@ -134,7 +135,18 @@ def _check_terminal(tty: bool | None) -> None:
 def _inside(workdir: str | None) -> str | None:
     if workdir is not None and not workdir.startswith("/"):
         raise UsageError(f"--workdir {workdir!r} is not an absolute path inside the sandbox.")
-    return workdir
+    return None if workdir is None else _utf8(workdir, "--workdir")
+
+
+def _utf8(text: str, what: str) -> str:
+    """What came as bytes, for an engine, which would change other bytes without a word."""
+    try:
+        return os.fsencode(text).decode("utf-8")
+    except UnicodeDecodeError:
+        raise UsageError(
+            f"{what} is not UTF-8, and an engine takes nothing else.",
+            hint="Pass such bytes on stdin, or in a file of the workspace.",
+        ) from None
 
 
 def _size(text: str) -> int:

@@ -195,17 +195,14 @@ def _command_for(name: ImageName) -> str:
 
 
 def _uninstall(context: typer.Context, ui: Ui, *, force: bool, dry_run: bool) -> int:
-    from openclaw_sandbox.cli.context import engine_of
+    from openclaw_sandbox.cli.context import engine_of, whereabouts
     from openclaw_sandbox.cli.render.setup import removal_json, removal_lines
     from openclaw_sandbox.config.discover import state_paths
     from openclaw_sandbox.engine import open_images
     from openclaw_sandbox.image import uninstall
     from openclaw_sandbox.spec.build import state_hash
 
-    root: dict[str, Any] = context.obj or {}
-    paths = state_paths(
-        env=os.environ, cwd=Path.cwd(), profile=root.get("profile"), dev=bool(root.get("dev"))
-    )
+    paths = state_paths(**whereabouts(context))
     engine, images = engine_of(ui), open_images(os.environ)
     removal = uninstall.find_all(engine, images, state=state_hash(str(paths.state_dir)))
     if not ui.as_json:

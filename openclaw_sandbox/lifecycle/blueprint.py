@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox import __version__
-from openclaw_sandbox.errors import ConfigError, EngineError, ImageMissingError
+from openclaw_sandbox.errors import ConfigError, EngineError, ImageMissingError, WorkspaceError
 from openclaw_sandbox.lifecycle import plan as planning
 from openclaw_sandbox.lifecycle.shared import masked_folders, room_for
 from openclaw_sandbox.lifecycle.workspace import plan_user, prepare_workspace
@@ -62,6 +62,7 @@ def draw_blueprint(
         ConfigError: the seccomp profile's file cannot be used.
     """
     refuse_remote(engine)
+    _refuse_other_than_utf8(policy)
     image = engine.image(policy.hardening.image)
     if image is None:
         raise missing_image(policy.hardening.image)
@@ -111,6 +112,20 @@ def refuse_remote(engine: Engine) -> None:
             f"The engine at {engine.address} is remote, and a sandbox mounts a workspace of this machine.",
             hint="Use a local engine: unset DOCKER_HOST, or docker context use default.",
         )
+
+
+def _refuse_other_than_utf8(policy: EffectivePolicy) -> None:
+    """Engines are told paths in JSON: other bytes would become another path."""
+    space = policy.workspace
+    folders = (policy.state_dir, space.workspace_dir, space.agent_workspace_dir, space.sandbox_dir)
+    for path in (*map(str, folders), *(bind.source for bind in policy.hardening.binds)):
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            raise WorkspaceError(
+                f"The path {path!r} is not UTF-8, and an engine takes nothing else.",
+                hint="Rename that folder, or choose another one in the config.",
+            ) from None
 
 
 def missing_image(reference: str) -> ImageMissingError:

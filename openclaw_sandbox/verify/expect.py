@@ -55,11 +55,16 @@ _ALL_NETLINK = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
-    """What the promise is derived from. `canaries` are the host's files, to know which a mount must show."""
+    """What the promise is derived from.
+
+    `canaries` are the host's files, to know which a mount must show; `unenforced` are keys that the operator
+    allows this engine to ignore.
+    """
 
     spec: ContainerSpec
     info: EngineInfo
     canaries: tuple[str, ...] = ()
+    unenforced: frozenset[str] = frozenset()
 
 
 def expectations(promise: Promise) -> dict[str, Expectation]:
@@ -70,6 +75,9 @@ def expectations(promise: Promise) -> dict[str, Expectation]:
             found[probe.id] = Expectation(expected=Expected.ANY)
     for part in (_mounts, _rights, _limits, _network, _engine, _filter):
         found.update(part(promise))
+    for probe in PROBES:
+        if probe.setting in promise.unenforced:
+            found[probe.id] = _open("the engine does not enforce it, and allow_unenforced accepts that")
     return found
 
 

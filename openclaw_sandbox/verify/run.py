@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.engine.base import ExecSpec
 from openclaw_sandbox.errors import EngineError, VerbFailedError
-from openclaw_sandbox.lifecycle.ensure import draw_blueprint, make
+from openclaw_sandbox.lifecycle.blueprint import draw_blueprint
+from openclaw_sandbox.lifecycle.fit import find_gaps, fit
+from openclaw_sandbox.lifecycle.make import discard, make, own_name
+from openclaw_sandbox.lifecycle.way_out import close_way_out
 from openclaw_sandbox.spec import labels
 from openclaw_sandbox.verify.catalogue import PROBES
 from openclaw_sandbox.verify.expect import Promise, expectations
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from openclaw_sandbox.engine.base import Engine, Observed
-    from openclaw_sandbox.lifecycle.ensure import Blueprint
+    from openclaw_sandbox.lifecycle.blueprint import Blueprint
     from openclaw_sandbox.policy.model import EffectivePolicy
     from openclaw_sandbox.spec.model import ContainerSpec
     from openclaw_sandbox.verify.model import Probe
@@ -93,17 +96,22 @@ def verify(policy: EffectivePolicy, engine: Engine, request: Request, *, now_ms:
             hint='Set agents.defaults.sandbox.mode to "all", or name a session with --session.',
         )
     started = time.monotonic()
-    blueprint = draw_blueprint(policy, engine, now_ms=now_ms)
+    blueprint, info = draw_blueprint(policy, engine, now_ms=now_ms), engine.info()
+    spec = fit(blueprint.spec, info, allowed=policy.hardening.allow_unenforced).spec
+    # What this engine does not enforce, and the operator allowed it not to, is no promise.
+    unenforced = frozenset(gap.key for gap in find_gaps(spec, info))
     with laid(policy.workspace.workspace_dir) as traps, _place(blueprint, engine, request) as place:
         probes = chosen(request)
         witness = look(place.observed.pid)
-        told = _ask(probes, blueprint, engine, place, witness, traps)
-        scene = Scene(spec=blueprint.spec, observed=place.observed, witness=witness, sprung=traps.sprung())
+        told = _ask(probes, spec, engine, place, witness, traps)
+        scene = Scene(spec=spec, observed=place.observed, witness=witness, sprung=traps.sprung())
     problem = told.problem or contradiction(told, witness)
     sandbox = _believed(told, problem, probes, place)
     results = judge(
         probes,
-        expectations(Promise(spec=blueprint.spec, info=engine.info(), canaries=traps.canaries)),
+        expectations(
+            Promise(spec=spec, info=info, canaries=traps.canaries, unenforced=unenforced),
+        ),
         host=testify(scene),
         sandbox=sandbox,
         origin_of=lambda setting: origin_of(policy, setting),
@@ -130,7 +138,7 @@ def _place(blueprint: Blueprint, engine: Engine, request: Request) -> Iterator[_
     if own is not None and own.running and own.labels.get(labels.SANDBOX) == "1":
         yield _Place(observed=own, made=False, notes=(f"Looked at the running container {own.name}.",))
         return
-    name = f"{blueprint.spec.name}-verify-{secrets.token_hex(4)}"
+    name = own_name(blueprint.spec.name, "verify")
     ready = make(replace(blueprint, spec=replace(blueprint.spec, name=name)), engine)
     try:
         observed = engine.inspect(ready.container_id)
@@ -138,7 +146,8 @@ def _place(blueprint: Blueprint, engine: Engine, request: Request) -> Iterator[_
             raise EngineError("The container that was made for this did not stay up.")
         yield _Place(observed=observed, made=True, notes=ready.warnings)
     finally:
-        engine.remove(ready.container_id, force=True)
+        discard(ready.container_id, engine)
+        close_way_out(blueprint.policy, engine, ready.container_id)
 
 
 def _attached(name: str, blueprint: Blueprint, engine: Engine) -> _Place:
@@ -160,14 +169,13 @@ def _attached(name: str, blueprint: Blueprint, engine: Engine) -> _Place:
 
 def _ask(
     probes: Sequence[Probe],
-    blueprint: Blueprint,
+    spec: ContainerSpec,
     engine: Engine,
     place: _Place,
     witness: Witness,
     traps: Traps,
 ) -> Told:
     nonce = secrets.token_hex(16)
-    spec = blueprint.spec
     asked = [p.id for p in probes if not p.heavy or (place.made and _affordable(p, spec, witness))]
     facts: dict[str, Any] = {
         "nonce": nonce,

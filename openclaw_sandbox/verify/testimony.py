@@ -184,16 +184,16 @@ def _binds(scene: Scene) -> Answer | None:
     """The kernel's table, and the sources that the engine recorded."""
     if scene.witness.mounts is None:
         return None
-    seen = [
-        f"{mount.target}:{'rw' if mount.writable else 'ro'}"
-        for mount in scene.witness.mounts
-        if mount.target not in ("/", *ENGINE_FILES) and mount.kind not in VIRTUAL
+    hosts = [
+        m for m in scene.witness.mounts if m.target not in ("/", *ENGINE_FILES) and m.kind not in VIRTUAL
     ]
+    seen = [f"{mount.target}:{'rw' if mount.writable else 'ro'}" for mount in hosts]
+    seen += [f"{mount.target}:shared" for mount in hosts if mount.shared]
     promised = {mount.destination: mount.source for mount in scene.spec.mounts}
     seen += [
         f"{mount.destination}<-{mount.source}"
         for mount in scene.observed.mounts
-        if mount.kind == "bind" and promised.get(mount.destination, mount.source) != mount.source
+        if mount.kind == "bind" and promised.get(mount.destination) != mount.source
     ]
     return _found(sorted(seen), "no mount of a host's file system")
 
@@ -264,8 +264,12 @@ def _proc_switches(scene: Scene) -> Answer | None:
 
 
 def _devices(scene: Scene) -> Answer | None:
+    """Nodes by the kernel; the rules that would let one made by hand be opened, by the engine."""
+    rules = [f"rule {rule}" for rule in _host_config(scene).get("DeviceCgroupRules") or ()]
     devices = scene.witness.devices
-    return None if devices is None else _found(list(devices), "only the standard nodes")
+    if devices is None and not rules:
+        return None
+    return _found([*(devices or ()), *rules], "only the standard nodes")
 
 
 # ---- environment, network

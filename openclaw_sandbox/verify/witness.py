@@ -29,6 +29,7 @@ class Mounted:
     root: str
     options: frozenset[str]
     kind: str
+    shared: bool  # what is mounted below it appears on the other side too
     super_options: Mapping[str, str]
 
     @property
@@ -126,6 +127,7 @@ def parse_mountinfo(text: str) -> tuple[Mounted, ...]:
             root=_unescape(fields[3]),
             options=frozenset(fields[5].split(",")),
             kind=behind[0],
+            shared=any(field.startswith("shared:") for field in fields[6:]),
             super_options=dict(_pair(part) for part in behind[-1].split(",")),
         )
     return tuple(found.values())

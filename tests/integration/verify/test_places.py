@@ -1,0 +1,95 @@
+"""Where verify looks: a container of its own, the sandbox that runs, one that is named."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import docker
+import pytest
+
+from openclaw_sandbox.engine import open_engine
+from openclaw_sandbox.lifecycle.ensure import draw_blueprint, ensure
+from openclaw_sandbox.verify.model import Severity, Verdict
+from openclaw_sandbox.verify.run import NoSuchContainerError
+from tests.integration.verify.bench import Bench, bench
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture
+def place(octest_name: Callable[[str], str], tmp_path: Path) -> Iterator[Bench]:
+    with bench(tmp_path, octest_name("verify")) as made:
+        yield made
+
+
+@pytest.fixture
+def running(place: Bench) -> Iterator[str]:
+    engine = open_engine(os.environ)
+    ready = ensure(draw_blueprint(place.policy, engine, now_ms=int(time.time() * 1000)), engine)
+    try:
+        yield ready.name
+    finally:
+        engine.remove(ready.container_id, force=True)
+
+
+def _names(prefix: str) -> list[str]:
+    client = docker.from_env(timeout=60)
+    try:
+        found = client.api.containers(all=True)
+    finally:
+        client.close()
+    return [name for c in found for name in c["Names"] if prefix in name]
+
+
+def test_a_container_of_its_own_goes_again(place: Bench) -> None:
+    report = place.verify(only=("ps.", "net."))
+    assert report.made
+    assert report.failures(Severity.LOW) == ()
+    assert _names(place.policy.container_prefix) == []
+
+
+def test_the_running_sandbox_is_looked_at_and_left_alone(place: Bench, running: str) -> None:
+    report = place.verify()
+    assert (report.container, report.made) == (running, False)
+    assert [(r.probe.id, r.evidence) for r in report.failures(Severity.LOW)] == []
+    # Its limits are not used up: others may work in it.
+    used = {r.probe.id: r.verdict for r in report.results if r.probe.heavy}
+    assert used["rs.disk-workspace"] is Verdict.NOT_APPLICABLE
+    assert used["ps.fork-limit"] is Verdict.BLOCKED
+    assert _names(place.policy.container_prefix) == [f"/{running}"]
+
+
+def test_fresh_makes_one_beside_it(place: Bench, running: str) -> None:
+    report = place.verify(fresh=True, only=("ps.",))
+    assert report.made
+    assert report.container != running
+    assert _names(place.policy.container_prefix) == [f"/{running}"]
+
+
+def test_a_named_container_must_run(place: Bench) -> None:
+    with pytest.raises(NoSuchContainerError, match="does not exist"):
+        place.verify(attach="octest-no-such-container")
+
+
+def test_a_foreign_container_is_held_against_the_policy(
+    place: Bench, octest_name: Callable[[str], str]
+) -> None:
+    client = docker.from_env(timeout=120)
+    name = octest_name("foreign")
+    container = client.containers.run(
+        "openclaw-sandbox:bookworm-slim", ["sleep", "infinity"], name=name, user="0:0", detach=True
+    )
+    try:
+        report = place.verify(attach=name, quick=True)
+    finally:
+        container.remove(force=True)
+        client.close()
+    settings = {r.probe.setting for r in report.failures(Severity.LOW)}
+    assert {"docker.user", "docker.capDrop", "docker.readOnlyRoot", "docker.network"} <= settings
+    assert "is not the container of" in report.notes[0]

@@ -1,14 +1,14 @@
 """`dataclass`, cheap to define: the modules of the hot verbs take it from here.
 
-The standard decorator writes the source of up to six methods for each class and compiles it whenever the module
-is imported: 0.5 to 1.1 ms a class on Python 3.11, together almost half of the CPU time of a warm `run`. Here the
-standard decorator makes the class (its fields, slots and order of parameters) without these methods, and the
-class gets the ones that stand below, which are compiled once, with this module.
+The standard decorator writes the source of up to six methods for each class and compiles it whenever the
+module is imported: 0.5 to 1.1 ms a class on Python 3.11, almost half of the CPU time of a warm `run`. Here
+the standard decorator makes the class (its fields, slots and order of parameters) without these methods, and
+the class gets the ones that stand below, which are compiled once, with this module.
 
 What comes out is a dataclass in every respect that this package uses: `field()`, `fields()`, `replace()`,
-`asdict()`, `is_dataclass()`, inheritance, `match`, copying, pickling, `FrozenInstanceError`. Type checkers see
-`dataclasses.dataclass` itself. There is no `InitVar` and no `__post_init__`, and `inspect.signature` does not tell
-the parameters.
+`asdict()`, `is_dataclass()`, inheritance, `match`, copying, pickling, `FrozenInstanceError`. Type checkers
+see `dataclasses.dataclass` itself. There is no `InitVar` and no `__post_init__`, and `inspect.signature` does
+not tell the parameters.
 """
 
 from __future__ import annotations

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from openclaw_sandbox.cli import options
 from openclaw_sandbox.cli.ui import ColorChoice, Ui
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import UsageError
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ import json
 import os
 import sys
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
+
+from openclaw_sandbox.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

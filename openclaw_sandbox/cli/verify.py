@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +9,7 @@ import typer
 
 from openclaw_sandbox.cli import options
 from openclaw_sandbox.cli.ui import ColorChoice, Ui, error_document, now_ms
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import SandboxDisabledError, SandboxError, UsageError, VerbFailedError
 from openclaw_sandbox.verify.model import Severity
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from openclaw_sandbox.config.origin import dotted
 from openclaw_sandbox.config.problems import kind_of
 from openclaw_sandbox.config.source import MAX_DEPTH
 from openclaw_sandbox.config.text_file import MAX_CONFIG_BYTES, read_text
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.config.origin import BUILT_IN, KeyPath, Origin
+from openclaw_sandbox.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

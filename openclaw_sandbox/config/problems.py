@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.config.secret_text import is_secret_name, looks_secret
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import ConfigError, Issue
 
 if TYPE_CHECKING:

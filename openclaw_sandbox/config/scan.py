@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, NoReturn
 
 from openclaw_sandbox.config.document import NUMBER, SPACE
 from openclaw_sandbox.config.source import MAX_DEPTH, Positions
+from openclaw_sandbox.dataclass import dataclass
 
 if TYPE_CHECKING:
     from openclaw_sandbox.config.origin import KeyPath

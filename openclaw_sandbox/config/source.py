@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.config.origin import Location
 from openclaw_sandbox.config.problems import invalid_config, printable
 from openclaw_sandbox.config.secret_text import mask_line
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import ConfigError, Issue
 
 if TYPE_CHECKING:

@@ -10,10 +10,11 @@ file knows a missing name, the error says so.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.config.secret_text import is_secret_name, looks_secret
+from openclaw_sandbox.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

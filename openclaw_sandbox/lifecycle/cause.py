@@ -9,9 +9,10 @@ from __future__ import annotations
 import enum
 import re
 import signal
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.lifecycle.execute import Ending
 
 if TYPE_CHECKING:

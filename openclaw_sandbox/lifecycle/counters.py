@@ -5,8 +5,9 @@ Works for cgroup v1 and v2, without root. A container's counters vanish with it,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from openclaw_sandbox.dataclass import dataclass
 
 _CGROUP = Path("/sys/fs/cgroup")
 #: v1 marks "no limit" and absent values with numbers near 2**63.

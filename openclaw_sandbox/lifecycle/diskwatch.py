@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from openclaw_sandbox.dataclass import dataclass
 
 #: Looking takes at most this share of the time.
 _SHARE = 0.05

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, assert_never
 
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import SandboxBusyError, StateFileError
 from openclaw_sandbox.lifecycle import plan as planning
 from openclaw_sandbox.lifecycle.blueprint import (

@@ -13,9 +13,10 @@ import queue
 import signal
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.engine.docker.failure import classify_exec
 from openclaw_sandbox.errors import EngineError, EngineLostError
 from openclaw_sandbox.lifecycle.streams import Budget, HoldBack, Outlet, read_some

@@ -7,9 +7,10 @@ itself tells.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import Issue, SpecRefusedError
 
 if TYPE_CHECKING:

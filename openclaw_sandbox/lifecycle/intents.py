@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import StateFileError
 from openclaw_sandbox.lifecycle.locks import acquire
 

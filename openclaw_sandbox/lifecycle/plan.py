@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.engine.base import ContainerState
 from openclaw_sandbox.errors import SandboxConflictError, SandboxError
 from openclaw_sandbox.spec import labels

@@ -12,10 +12,10 @@ from __future__ import annotations
 import enum
 import re
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.engine.base import ExecSpec
 from openclaw_sandbox.errors import EngineError
 

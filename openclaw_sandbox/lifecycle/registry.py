@@ -10,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import enum
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import StateFileError
 from openclaw_sandbox.lifecycle import registry_file
 from openclaw_sandbox.lifecycle.locks import acquire, unusable

@@ -9,9 +9,10 @@ import os
 import re
 import secrets
 import stat
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import StateFileError
 from openclaw_sandbox.lifecycle.locks import give_to_owner_of, make_folder
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Protocol
 
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.engine.base import ExecSpec, ExecStatus
 from openclaw_sandbox.engine.docker.failure import NotStarted
 from openclaw_sandbox.errors import EngineError

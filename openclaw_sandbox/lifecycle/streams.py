@@ -6,9 +6,10 @@ import contextlib
 import os
 import select
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.engine.docker.failure import may_be_complaint
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import errno
 import os
 import secrets
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import UsageError, VerbFailedError
 from openclaw_sandbox.spec.identity import parse_user
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import EngineError
 from openclaw_sandbox.lifecycle.cause import Cause, Evidence, judge
 from openclaw_sandbox.lifecycle.execute import Ending

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.config.agents import DEFAULT_AGENT_ID, agent_entries, normalize_agent_id
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import UnknownAgentError
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ refused when it is, lies under, or contains a sensitive path, both as written an
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.policy.javascript import trim
 from openclaw_sandbox.policy.model import Bind
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.policy.javascript import trim
 
 if TYPE_CHECKING:

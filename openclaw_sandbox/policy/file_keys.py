@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.policy import binds as bind_rules
 from openclaw_sandbox.policy.hardening import CAPABILITIES
 from openclaw_sandbox.policy.model import (

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.config.origin import Origin, OriginKind
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.policy import binds as bind_rules
 from openclaw_sandbox.policy import limits
 from openclaw_sandbox.policy.environment import looks_secret, sanitize

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.policy.model import Candidate
 
 if TYPE_CHECKING:

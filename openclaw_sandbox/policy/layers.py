@@ -7,10 +7,11 @@ is a fold with a named operator per key; what lost stays visible next to what wo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.config.origin import BUILT_IN
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.policy.model import Candidate, Resolved
 
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.config.origin import Origin, OriginKind
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import ConfigError, UsageError
 from openclaw_sandbox.policy import agents as agent_rules
 from openclaw_sandbox.policy import binds, naming, sessions

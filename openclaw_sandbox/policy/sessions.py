@@ -5,9 +5,8 @@ The rules are those of OpenClaw's runtime (2026.2.17), not of its `explain`, whe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from openclaw_sandbox.config.agents import DEFAULT_AGENT_ID, normalize_agent_id
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.policy.javascript import trim
 from openclaw_sandbox.policy.model import Mode
 

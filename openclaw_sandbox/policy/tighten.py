@@ -7,10 +7,11 @@ and between the file's own blocks, the strictest value wins; the looser one stay
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.config.origin import BUILT_IN, OriginKind
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.policy.model import Candidate, Hardening, Resolved, Ulimit
 from openclaw_sandbox.policy.sizes import human_size
 

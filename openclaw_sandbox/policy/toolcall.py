@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.policy import tools as rules
 from openclaw_sandbox.policy.model import ExecHost, ToolStage, WorkspaceAccess
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from openclaw_sandbox.dataclass import dataclass
 
 #: The user `sandbox` of the images that `setup` builds.
 IMAGE_UID = 1000

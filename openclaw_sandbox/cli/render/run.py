@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
+
+from openclaw_sandbox.dataclass import dataclass
 
 if TYPE_CHECKING:
     from openclaw_sandbox.cli.ui import Ui

@@ -6,10 +6,10 @@ import hashlib
 import json
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import EngineMissingError, UsageError
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import enum
 import json
 import re
-from dataclasses import dataclass
 
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import (
     EngineError,
     ImageMissingError,

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import socket
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import h11
 
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import (
     EngineDeadError,
     EngineError,

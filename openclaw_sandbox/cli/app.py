@@ -10,13 +10,13 @@ import importlib
 import os
 import signal
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from openclaw_sandbox import __version__
 from openclaw_sandbox.cli.ui import ColorChoice, Ui
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import SandboxError, UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """`target` is module:function; `passes_on` verbs hand everything after the first word to a command."""
+    """`target` is module:function, or module:app for a group of verbs.
+
+    `passes_on` verbs hand everything after the first word to a command.
+    """
 
     target: str
     passes_on: bool = False
@@ -42,6 +45,7 @@ VERBS = {
     "cp": Verb("openclaw_sandbox.cli.cp:cp"),
     "list": Verb("openclaw_sandbox.cli.list:list_sandboxes"),
     "explain": Verb("openclaw_sandbox.cli.explain:explain"),
+    "egress": Verb("openclaw_sandbox.cli.egress:egress"),
     "verify": Verb("openclaw_sandbox.cli.verify:verify"),
 }
 
@@ -132,7 +136,11 @@ def _command(verb: str | None) -> Any:
         module = importlib.import_module(module_name)
         settings = {"allow_interspersed_args": False} if VERBS[name].passes_on else {}
         epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in module.EXAMPLES.strip().splitlines())
-        app.command(name, context_settings=settings, epilog=epilog)(getattr(module, function))
+        target = getattr(module, function)
+        if isinstance(target, typer.Typer):
+            app.add_typer(target, name=name, epilog=epilog)
+        else:
+            app.command(name, context_settings=settings, epilog=epilog)(target)
     return typer.main.get_command(app)
 
 
@@ -184,7 +192,9 @@ def _manners(argv: Sequence[str], place: int | None, command: Any) -> Ui:
 
 
 def _flags_with_values(command: Any) -> frozenset[str]:
-    takes_value = (param for param in command.params if not getattr(param, "is_flag", False))
+    below = getattr(command, "commands", {}).values()  # a verb that is a group of verbs
+    params = [*command.params, *(param for each in below for param in each.params)]
+    takes_value = (param for param in params if not getattr(param, "is_flag", False))
     return frozenset(name for param in takes_value for name in param.opts if name.startswith("-"))
 
 

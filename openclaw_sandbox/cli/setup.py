@@ -106,20 +106,23 @@ def setup(
 
 def _set_up(ui: Ui, request: Request, *, save: Path | None, dry_run: bool) -> int:
     from openclaw_sandbox.cli.render.setup import compact, outcome_json, progress
+    from openclaw_sandbox.egress.image import make_image
     from openclaw_sandbox.image import setup as work
+    from openclaw_sandbox.image.progress import Phase
 
     with progress(ui) as listener:
         bench = _bench(ui, listener, install=request.may_install and not dry_run)
         if dry_run:
             return _show_plan(ui, work.plan(bench, request))
         outcomes = work.set_up(bench, request)
+        gateway = make_image(bench.images, force=request.force, say=bench.reporter(Phase.BUILD).note)
         digest = work.save(bench, outcomes, save) if save else None
     if ui.as_json:
         bundle = {"path": str(save), "sha256": digest} if save else None
-        images = [outcome_json(outcome, now=_now()) for outcome in outcomes]
+        images = [outcome_json(outcome, now=_now()) for outcome in (*outcomes, gateway)]
         ui.out(compact({"event": "result", "images": images, "bundle": bundle}))
         return 0
-    for outcome in outcomes:
+    for outcome in (*outcomes, gateway):
         ui.out(f"{outcome.reference} {outcome.image.id} ({outcome.action})")
     if save:
         ui.out(f"{save} sha256:{digest}")

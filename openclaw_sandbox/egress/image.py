@@ -63,6 +63,7 @@ class GatewayImage:
     """What `make_image` came to. `action` is built or kept; `why` says so for a human."""
 
     reference: str
+    name: str = "egress"
     action: str
     why: str
     image: ImageInfo

@@ -6,10 +6,11 @@ import contextlib
 import json
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, assert_never
 
 from openclaw_sandbox.cli.ui import printable
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.image.progress import Event, Kind
 from openclaw_sandbox.spec import labels
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from openclaw_sandbox.cli.ui import Ui
+    from openclaw_sandbox.egress.image import GatewayImage
     from openclaw_sandbox.engine.base import ImageInfo
     from openclaw_sandbox.image.progress import Listener
     from openclaw_sandbox.image.proof import Shown
@@ -168,10 +170,10 @@ def _age_s(image: ImageInfo, now: datetime) -> int | None:
         return None
 
 
-def outcome_json(outcome: Outcome, *, now: datetime) -> dict[str, Any]:
+def outcome_json(outcome: Outcome | GatewayImage, *, now: datetime) -> dict[str, Any]:
     """One image of a set-up."""
     return {
-        "name": outcome.name.value,
+        "name": getattr(outcome.name, "value", outcome.name),
         "action": outcome.action,
         "why": outcome.why,
         "seconds": round(outcome.seconds, 2),

@@ -1,0 +1,123 @@
+"""Reading what gateways wrote down: all of it, or as it comes; and what a command needed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from openclaw_sandbox.egress.logfile import log_files
+from openclaw_sandbox.egress.records import Record, parse_line, parse_log
+from openclaw_sandbox.policy.egress import DEFAULT_PORTS, why_never
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from io import BufferedReader
+
+    from openclaw_sandbox.egress.place import Place
+
+_POLL_S = 0.2
+
+
+def read_all(places: Iterable[Place]) -> list[Record]:
+    """Every decision that is still kept, oldest first, with its bytes where they are known."""
+    found: list[Record] = []
+    for place in places:
+        lines: list[str] = []
+        for file in log_files(place.log_file):
+            lines += file.read_text(encoding="utf-8", errors="replace").splitlines()
+        found += parse_log(lines)
+    return sorted(found, key=lambda record: record.time)
+
+
+def follow(places: Sequence[Place]) -> Iterator[Record]:
+    """Decisions as they fall, from now on; what was allowed comes again at its end, with its bytes.
+
+    Ends never. A file that is turned over meanwhile is read to its end first.
+    """
+    tails = [_Tail(place) for place in places]
+    open_records: dict[str, Record] = {}
+    while True:
+        for line in [line for tail in tails for line in tail.lines()]:
+            item = parse_line(line)
+            if isinstance(item, Record):
+                if item.verdict == "allow":
+                    open_records[item.id] = item
+                yield item
+            elif item is not None and item.id in open_records:
+                record = open_records.pop(item.id)
+                yield replace(record, bytes_up=item.bytes_up, bytes_down=item.bytes_down, error=item.error)
+        time.sleep(_POLL_S)
+
+
+class _Tail:
+    """One log file's new lines, across its turning over."""
+
+    def __init__(self, place: Place) -> None:
+        self._path = place.log_file
+        self._rest = b""
+        self._file = self._open()
+        if self._file is not None:
+            self._file.seek(0, 2)
+
+    def lines(self) -> list[str]:
+        if self._file is None:
+            self._file = self._open()
+        if self._file is None:
+            return []
+        # Looked at before reading: what is written in between belongs to the file we have.
+        turned = not self._path.exists() or self._path.stat().st_ino != _inode(self._file)
+        data = self._rest + self._file.read()
+        *whole, self._rest = data.split(b"\n")
+        if turned:
+            self._file.close()
+            self._file = None
+        return [line.decode("utf-8", "replace") for line in whole]
+
+    def _open(self) -> BufferedReader | None:
+        return self._path.open("rb") if self._path.exists() else None
+
+
+def _inode(file: BufferedReader) -> int:
+    import os
+
+    return os.fstat(file.fileno()).st_ino
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """One host that a command asked for. `entry` is what allowed_hosts would say.
+
+    `never`: why it belongs in no list. `problem`: it was allowed and did not answer.
+    """
+
+    entry: str
+    requests: int
+    bytes_down: int
+    never: str = ""
+    problem: str = ""
+
+
+def needs(records: Iterable[Record]) -> list[Need]:
+    """The smallest list that covers what was asked for: one entry a host, ports where they are not usual."""
+    by_host: dict[str, list[Record]] = {}
+    for record in records:
+        if record.host:
+            by_host.setdefault(record.host, []).append(record)
+    return [_need(host, asked) for host, asked in sorted(by_host.items())]
+
+
+def _need(host: str, asked: list[Record]) -> Need:
+    name = f"[{host}]" if ":" in host else host
+    ports = sorted({record.port for record in asked})
+    usual = all(port in DEFAULT_PORTS for port in ports)
+    refused = next((r.reason for r in asked if r.verdict == "deny" and "resolves to" in r.reason), "")
+    failed = [record.error for record in asked if record.error]
+    reached = any(record.verdict == "allow" and not record.error for record in asked)
+    return Need(
+        entry=name if usual else f"{name}:{','.join(map(str, ports))}",
+        requests=len(asked),
+        bytes_down=sum(record.bytes_down or 0 for record in asked),
+        never=why_never(host) or refused,
+        problem="" if reached or not failed else failed[0],
+    )

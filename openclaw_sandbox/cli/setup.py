@@ -16,9 +16,10 @@ from openclaw_sandbox.errors import PromptRefusedError, UsageError, VerbFailedEr
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from openclaw_sandbox.egress.image import GatewayImage
     from openclaw_sandbox.image.progress import Listener
     from openclaw_sandbox.image.recipes import ImageName
-    from openclaw_sandbox.image.setup import Bench, Request
+    from openclaw_sandbox.image.setup import Bench, Outcome, Request
     from openclaw_sandbox.image.uninstall import Item
 
 EXAMPLES = """
@@ -115,14 +116,15 @@ def _set_up(ui: Ui, request: Request, *, save: Path | None, dry_run: bool) -> in
         if dry_run:
             return _show_plan(ui, work.plan(bench, request))
         outcomes = work.set_up(bench, request)
-        gateway = make_image(bench.images, force=request.force, say=bench.reporter(Phase.BUILD).note)
+        helpers = make_image(bench.images, force=request.force, say=bench.reporter(Phase.BUILD).note)
+        made: list[Outcome | GatewayImage] = [*outcomes, helpers]
         digest = work.save(bench, outcomes, save) if save else None
     if ui.as_json:
         bundle = {"path": str(save), "sha256": digest} if save else None
-        images = [outcome_json(outcome, now=_now()) for outcome in (*outcomes, gateway)]
+        images = [outcome_json(outcome, now=_now()) for outcome in made]
         ui.out(compact({"event": "result", "images": images, "bundle": bundle}))
         return 0
-    for outcome in (*outcomes, gateway):
+    for outcome in made:
         ui.out(f"{outcome.reference} {outcome.image.id} ({outcome.action})")
     if save:
         ui.out(f"{save} sha256:{digest}")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox import __version__
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import ConfigError, EngineError, ImageMissingError, WorkspaceError
 from openclaw_sandbox.lifecycle import plan as planning
+from openclaw_sandbox.lifecycle.devices import block_devices
+from openclaw_sandbox.lifecycle.hiding import prepare_hiding
 from openclaw_sandbox.lifecycle.shared import masked_folders, room_for
 from openclaw_sandbox.lifecycle.workspace import plan_user, prepare_workspace
 from openclaw_sandbox.policy.model import SeccompKind
+from openclaw_sandbox.policy.mounts import mounts_of
 from openclaw_sandbox.spec import labels
-from openclaw_sandbox.spec.build import BuildContext, build_spec, spec_hash, spec_parts, state_hash
+from openclaw_sandbox.spec.build import BuildContext, build_spec, spec_hashes, state_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,42 +71,58 @@ def draw_blueprint(
     if image is None:
         raise missing_image(policy.hardening.image)
     if not touch:
-        return blueprint_of(policy, image, user=plan_user(policy), now_ms=now_ms)
+        profile = seccomp_profile(policy, image.architecture)
+        return blueprint_of(policy, image, user=plan_user(policy), profile=profile, now_ms=now_ms)
     with room_for(policy, engine) as displaced:
         user = prepare_workspace(policy)
     for container in displaced:
         on_displaced(container)
-    return blueprint_of(policy, image, user=user, now_ms=now_ms)
+    profile = seccomp_profile(policy, image.architecture)
+    return blueprint_of(policy, image, user=user, profile=profile, now_ms=now_ms)
 
 
-def blueprint_of(policy: EffectivePolicy, image: ImageInfo, *, user: str, now_ms: int) -> Blueprint:
-    """The blueprint for an image and a user that are known. Looks at the host, changes nothing.
+def blueprint_of(
+    policy: EffectivePolicy, image: ImageInfo, *, user: str, profile: str | None, now_ms: int
+) -> Blueprint:
+    """The blueprint for an image, a user and a syscall filter that are known. Changes nothing on the host.
 
     Raises:
         WorkspaceError: a shared workspace cannot be looked into.
-        ConfigError: the seccomp profile's file cannot be used.
     """
+    hiding = prepare_hiding(policy, touch=touch)
     context = BuildContext(
         user=user,
-        seccomp_profile=seccomp_profile(policy, image.architecture),
+        seccomp_profile=profile,
         created_at_ms=now_ms,
         masked=masked_folders(policy),
+        devices=_devices(policy),
+        hidden_files=hiding.files,
+        empty_file=hiding.empty_file,
     )
     spec = build_spec(policy, context)
+    whole, parts = spec_hashes(spec, image.id)
     desired = planning.Desired(
         name=spec.name,
-        spec_hash=spec_hash(spec, image.id),
+        spec_hash=whole,
         config_hash=policy.config_hash,
         state_hash=state_hash(str(policy.state_dir)),
         state_dir=str(policy.state_dir),
         workdir=spec.workdir,
         workspace_dir=str(policy.workspace.workspace_dir),
         version=__version__,
-        parts=spec_parts(spec, image.id),
+        parts=parts,
     )
     return Blueprint(
         policy=policy, spec=spec, image_id=image.id, architecture=image.architecture, desired=desired
     )
+
+
+def _devices(policy: EffectivePolicy) -> tuple[str, ...]:
+    """The disks that the sandbox can write to, if their rates are limited."""
+    if not limits_rates(policy):
+        return ()
+    folders = [mount.source for mount in mounts_of(policy) if mount.source is not None]
+    return block_devices(folders)
 
 
 def refuse_remote(engine: Engine) -> None:

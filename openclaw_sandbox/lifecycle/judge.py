@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import EngineUnavailableError, SandboxError
 from openclaw_sandbox.lifecycle import plan as planning
-from openclaw_sandbox.lifecycle.blueprint import blueprint_of
+from openclaw_sandbox.lifecycle.blueprint import blueprint_of, seccomp_profile
 from openclaw_sandbox.lifecycle.registry import Kind
 from openclaw_sandbox.lifecycle.stock import Role, State
 from openclaw_sandbox.lifecycle.workspace import plan_user
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from openclaw_sandbox.engine.base import Engine, ImageInfo, Observed
     from openclaw_sandbox.lifecycle.policies import Policies
     from openclaw_sandbox.lifecycle.stock import Item
-    from openclaw_sandbox.policy.model import EffectivePolicy
+    from openclaw_sandbox.policy.model import EffectivePolicy, Seccomp
 
 
 class Match(enum.Enum):
@@ -45,11 +45,12 @@ class Verdict:
 
 
 class Judge:
-    """Compares containers with the policies of one config; each image is looked up once."""
+    """Compares containers with the policies of one config; images and filters are looked up once."""
 
     def __init__(self, policies: Policies, engine: Engine) -> None:
         self._policies, self._engine = policies, engine
         self._images: dict[str, ImageInfo | None] = {}
+        self._profiles: dict[tuple[Seccomp, str], str | None] = {}
 
     def verdict(self, item: Item) -> Verdict:
         """Whether the container is what its policy promises.
@@ -75,7 +76,9 @@ class Judge:
             reason = "" if item.observed is None else f"the image {wanted} is not on this machine"
             return Verdict(match=Match.UNKNOWN, reason=reason, wanted_image=wanted, workspace_dir=workspace)
         try:
-            desired = blueprint_of(policy, image, user=plan_user(policy), now_ms=0).desired
+            profile = self._profile(policy, image.architecture)
+            user = plan_user(policy)
+            desired = blueprint_of(policy, image, user=user, profile=profile, now_ms=0).desired
         except EngineUnavailableError:
             raise
         except SandboxError as error:
@@ -100,6 +103,12 @@ class Judge:
             wanted_image_id=image.id,
             workspace_dir=_mounted_workspace(item.observed),
         )
+
+    def _profile(self, policy: EffectivePolicy, architecture: str) -> str | None:
+        key = (policy.hardening.seccomp, architecture)
+        if key not in self._profiles:
+            self._profiles[key] = seccomp_profile(policy, architecture)
+        return self._profiles[key]
 
     def _image(self, reference: str) -> ImageInfo | None:
         if reference not in self._images:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import ConfigError, UnknownAgentError
 from openclaw_sandbox.policy import sessions
 from openclaw_sandbox.policy.agents import configured_agents, default_agent
 from openclaw_sandbox.policy.model import Scope
 from openclaw_sandbox.policy.naming import SHARED
-from openclaw_sandbox.policy.rescope import for_session
+from openclaw_sandbox.policy.rescope import for_session, text_of_docker
 from openclaw_sandbox.policy.resolve import resolve
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Policies:
     def __init__(self, config: LoadedConfig | None, host: HostFacts, *, problem: str = "") -> None:
         self._config, self._host, self._problem = config, host, problem
         self._by_agent: dict[str, EffectivePolicy | str] = {}
+        self._docker_texts: dict[str, str] = {}
 
     def of_scope(self, scope_key: str, agent_hint: str = "") -> Found:
         """The policy that would make the container of this scope key now.
@@ -56,7 +57,9 @@ class Policies:
         policy = self.of_agent(agent_id)
         if isinstance(policy, str):
             return Found(why_not=policy)
-        fitting = for_session(policy, scope_key)
+        if agent_id not in self._docker_texts:
+            self._docker_texts[agent_id] = text_of_docker(policy)
+        fitting = for_session(policy, scope_key, docker_text=self._docker_texts[agent_id])
         if fitting.scope_key != scope_key.strip():
             scope = policy.scope.value
             return Found(why_not=f"the scope of agent {agent_id} is {scope} now", unused=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.engine.base import ContainerState
 from openclaw_sandbox.lifecycle.plan import is_recorded
 from openclaw_sandbox.lifecycle.registry import Kind
@@ -106,10 +106,11 @@ class Item:
 
     @property
     def image(self) -> str:
-        """The reference it was made from."""
-        if self.observed is not None:
-            return self.observed.image
-        return self.entry.image if self.entry else ""
+        """The reference it was made from; its id where that name has gone to another image."""
+        named = self.observed.image if self.observed else ""
+        if (not named or named.startswith("sha256:")) and self.entry:
+            return self.entry.image
+        return named
 
     @property
     def state_dir(self) -> str:

@@ -68,10 +68,14 @@ def sandbox_folder(root: Path, scope: Scope, slug_text: str) -> Path:
 
 def config_hash(docker: Mapping[str, Any], *, workspace: Workspace) -> str:
     """The `openclaw.configHash` label: SHA-256 of the resolved inputs, real values of variables included."""
-    document = {
-        "docker": docker,
-        "workspaceAccess": workspace.access.value,
-        "workspaceDir": str(workspace.workspace_dir),
-        "agentWorkspaceDir": str(workspace.agent_workspace_dir),
-    }
-    return hashlib.sha256(stringify(document).encode("utf-8", "replace")).hexdigest()
+    return config_hash_of_text(stringify(docker), workspace=workspace)
+
+
+def config_hash_of_text(docker: str, *, workspace: Workspace) -> str:
+    """The same for a docker block that is text already (see `stringify`): most of the work is in it."""
+    folder, agents = str(workspace.workspace_dir), str(workspace.agent_workspace_dir)
+    text = (
+        f'{{"agentWorkspaceDir":{stringify(agents)},"docker":{docker},'
+        f'"workspaceAccess":{stringify(workspace.access.value)},"workspaceDir":{stringify(folder)}}}'
+    )
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

@@ -6,18 +6,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.policy import naming
-from openclaw_sandbox.policy.javascript import trim
+from openclaw_sandbox.policy.javascript import stringify, trim
 from openclaw_sandbox.policy.model import Scope, WorkspaceAccess
 
 if TYPE_CHECKING:
     from openclaw_sandbox.policy.model import EffectivePolicy
 
 
-def for_session(policy: EffectivePolicy, session_key: str) -> EffectivePolicy:
+def for_session(policy: EffectivePolicy, session_key: str, *, docker_text: str = "") -> EffectivePolicy:
     """The container of another session of the same agent: names, folders and the config hash.
 
     Everything else that depends on a session (its elevated gates, the stages of its tool policy) is still
     that of `policy`. A scope that sessions share has the same container for every one of them.
+    `docker_text` is `text_of_docker(policy)`, for a caller who asks often.
     """
     key = trim(session_key)
     if policy.scope is not Scope.SESSION:
@@ -38,5 +39,10 @@ def for_session(policy: EffectivePolicy, session_key: str) -> EffectivePolicy:
         slug=slug,
         container_name=naming.container_name(policy.container_prefix, slug),
         workspace=workspace,
-        config_hash=naming.config_hash(policy.openclaw["docker"], workspace=workspace),
+        config_hash=naming.config_hash_of_text(docker_text or text_of_docker(policy), workspace=workspace),
     )
+
+
+def text_of_docker(policy: EffectivePolicy) -> str:
+    """The part of the config hash's input that is the same for all sessions of an agent."""
+    return stringify(policy.openclaw["docker"])

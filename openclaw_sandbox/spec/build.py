@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox import __version__
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.policy.egress import proxy_environment
-from openclaw_sandbox.policy.model import SeccompKind, WorkspaceAccess
+from openclaw_sandbox.policy.model import SeccompKind
+from openclaw_sandbox.policy.mounts import Mount, MountKind, mounts_of
 from openclaw_sandbox.spec import labels
 from openclaw_sandbox.spec.model import (
     BindMount,
@@ -27,13 +31,10 @@ from openclaw_sandbox.spec.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from openclaw_sandbox.policy.model import EffectivePolicy
 
 #: The main process does nothing; commands come by exec. The reference uses the same words.
 KEEPER = ("sleep", "infinity")
-AGENT_MOUNT = "/agent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,11 @@ class BuildContext:
     masked: tuple[str, ...] = ()
     #: The host's block devices that the sandbox writes to; only needed where rates are limited.
     devices: tuple[str, ...] = ()
+    #: The denied container paths that are files, and the empty file of the host that covers them.
+    hidden_files: frozenset[str] = frozenset()
+    empty_file: str = ""
+    #: Bytes for the container's own layer; None where the engine's storage driver has no quota.
+    layer_bytes: int | None = None
 
 
 def state_hash(state_dir: str) -> str:
@@ -56,7 +62,7 @@ def state_hash(state_dir: str) -> str:
 
 def build_spec(policy: EffectivePolicy, context: BuildContext) -> ContainerSpec:
     """The container that `policy` promises."""
-    hardening = policy.hardening
+    hardening, mounts = policy.hardening, mounts_of(policy)
     return ContainerSpec(
         name=policy.container_name,
         image=hardening.image,
@@ -76,8 +82,9 @@ def build_spec(policy: EffectivePolicy, context: BuildContext) -> ContainerSpec:
         user=context.user,
         workdir=hardening.workdir,
         env={**hardening.env, **(proxy_environment() if policy.egress else {})},
-        mounts=_mounts(policy),
-        tmpfs=(*_tmpfs(policy), *_masks(policy, context)),
+        mounts=_binds(mounts, context),
+        tmpfs=_tmpfs(mounts, policy, context),
+        masked_paths=tuple(mount.destination for mount in mounts if mount.kind is MountKind.HIDDEN),
         read_only_root=hardening.read_only_root,
         network=hardening.network,
         dns=hardening.dns,
@@ -107,14 +114,6 @@ def build_spec(policy: EffectivePolicy, context: BuildContext) -> ContainerSpec:
     )
 
 
-def spec_hash(spec: ContainerSpec, image_id: str) -> str:
-    """SHA-256 of everything that makes two containers different, except when they were made.
-
-    Equal specs have equal hashes: what does not count for `==` does not count here.
-    """
-    return _digest([_plain(spec), image_id])
-
-
 _LIMITS = (
     "pids_limit",
     "memory_bytes",
@@ -132,7 +131,7 @@ _PARTS = {
     "image": ("image",),
     "environment": ("env", "workdir", "command"),
     "config": ("name", "labels"),
-    "mounts": ("mounts", "tmpfs"),
+    "mounts": ("mounts", "tmpfs", "masked_paths"),
     "capabilities": ("cap_drop", "cap_add"),
     "network": ("network", "dns", "extra_hosts", "ports"),
     "user": ("user",),
@@ -142,24 +141,53 @@ _PARTS = {
 _PART_OF = {field: part for part, fields_of_part in _PARTS.items() for field in fields_of_part}
 
 
+def spec_hashes(spec: ContainerSpec, image_id: str) -> tuple[str, dict[str, str]]:
+    """The hash of everything that makes two containers different, except when they were made; and by part.
+
+    Equal specs have equal hashes: what does not count for `==` does not count here. Of a part 8 hex digits
+    tell whether it differs.
+    """
+    digests = _part_digests(spec, image_id)
+    text = " ".join(f"{part}={digest}" for part, digest in digests.items())
+    whole = hashlib.sha256(text.encode()).hexdigest()
+    return whole, {part: digest[:8] for part, digest in digests.items()}
+
+
+def spec_hash(spec: ContainerSpec, image_id: str) -> str:
+    """The whole one of `spec_hashes`."""
+    return spec_hashes(spec, image_id)[0]
+
+
 def spec_parts(spec: ContainerSpec, image_id: str) -> dict[str, str]:
-    """Each part of the spec with 8 hex digits of its hash: specs differ in the parts whose digits differ."""
+    """The parts of `spec_hashes`."""
+    return spec_hashes(spec, image_id)[1]
+
+
+def _part_digests(spec: ContainerSpec, image_id: str) -> dict[str, str]:
     grouped: dict[str, list[Any]] = {"image": [image_id]}
-    for name, value in _plain(spec).items():
-        grouped.setdefault(_PART_OF.get(name, "hardening"), []).append([name, value])
-    return {part: _digest(content)[:8] for part, content in sorted(grouped.items())}
+    for field in fields(spec):
+        if field.compare:
+            value = _frozen(getattr(spec, field.name))
+            grouped.setdefault(_PART_OF.get(field.name, "hardening"), []).append((field.name, value))
+    return {part: _digest(tuple(content)) for part, content in sorted(grouped.items())}
 
 
-def _digest(content: Any) -> str:
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+def _frozen(value: Any) -> Any:
+    return tuple(sorted(value.items())) if isinstance(value, Mapping) else value
+
+
+@lru_cache(maxsize=1024)
+def _digest(content: tuple[Any, ...]) -> str:
+    """Kept, because the containers of one agent's sessions differ in their names and mounts alone."""
+    text = json.dumps(_plain(content), separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # equal numbers, equal text
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if is_dataclass(value) and not isinstance(value, type):
@@ -167,53 +195,48 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _mounts(policy: EffectivePolicy) -> tuple[BindMount, ...]:
-    """The workspace, then the agent's own, then the binds; a later one wins a destination."""
-    space, workdir = policy.workspace, policy.hardening.workdir
-    mounts = [
+def _binds(mounts: tuple[Mount, ...], context: BuildContext) -> tuple[BindMount, ...]:
+    """What comes from the host, and the empty file over each denied one."""
+    found = [
         BindMount(
-            source=str(space.workspace_dir),
-            destination=workdir,
-            # The reference leaves it writable under `ro`; here read-only means read-only.
-            read_only=space.access is WorkspaceAccess.RO,
-            key="workspaceAccess",
+            source=mount.source,
+            destination=mount.destination,
+            read_only=not mount.writable,
+            key=mount.key,
         )
+        for mount in mounts
+        if mount.source is not None
     ]
-    if space.access is WorkspaceAccess.RO and space.agent_workspace_dir != space.workspace_dir:
-        mounts.append(
-            BindMount(
-                source=str(space.agent_workspace_dir),
-                destination=AGENT_MOUNT,
-                read_only=True,
-                key="workspaceAccess",
-            )
-        )
-    by_destination: dict[str, BindMount] = {mount.destination: mount for mount in mounts}
-    for bind in policy.hardening.binds:
-        by_destination[bind.destination] = BindMount(
-            source=bind.source, destination=bind.destination, read_only=bind.read_only, key=bind.text
-        )
-    return tuple(sorted(by_destination.values(), key=lambda m: m.destination))  # a parent before its child
-
-
-def _tmpfs(policy: EffectivePolicy) -> tuple[TmpfsMount, ...]:
-    taken = {bind.destination for bind in policy.hardening.binds}  # a mount replaces a tmpfs at its target
-    return tuple(
-        TmpfsMount(destination=tmpfs.destination, options=tmpfs.options)
-        for tmpfs in policy.hardening.tmpfs
-        if tmpfs.destination not in taken
-    )
+    found += [
+        BindMount(source=context.empty_file, destination=mount.destination, read_only=True, key=mount.key)
+        for mount in mounts
+        if mount.kind is MountKind.MASK and mount.destination in context.hidden_files
+    ]
+    return tuple(sorted(found, key=lambda mount: mount.destination))  # a parent before its child
 
 
 #: An empty folder that nobody can write to; 4096 bytes is the least a tmpfs takes.
 _MASK_OPTIONS = ("ro", "noexec", "nosuid", "nodev", "size=4096", "mode=0555")
 
 
-def _masks(policy: EffectivePolicy, context: BuildContext) -> tuple[TmpfsMount, ...]:
-    """A shared sandbox mounts the folder that holds every other scope's workspace; those are covered."""
+def _tmpfs(
+    mounts: tuple[Mount, ...], policy: EffectivePolicy, context: BuildContext
+) -> tuple[TmpfsMount, ...]:
+    """What is in memory: the writable places, and the empty folders over what nobody may see.
+
+    A shared sandbox mounts the folder that holds every other scope's workspace; those are covered too.
+    """
+    found = {
+        mount.destination: mount.options if mount.kind is MountKind.TMPFS else _MASK_OPTIONS
+        for mount in mounts
+        if mount.kind is MountKind.TMPFS
+        or (mount.kind is MountKind.MASK and mount.destination not in context.hidden_files)
+    }
     workdir = policy.hardening.workdir.rstrip("/")
+    for name in sorted(context.masked):
+        found.setdefault(f"{workdir}/{name}", _MASK_OPTIONS)
     return tuple(
-        TmpfsMount(destination=f"{workdir}/{name}", options=_MASK_OPTIONS) for name in sorted(context.masked)
+        TmpfsMount(destination=destination, options=options) for destination, options in found.items()
     )
 
 
@@ -235,6 +258,7 @@ def _disk(policy: EffectivePolicy, context: BuildContext) -> DiskSpec:
         return tuple(DeviceLimit(device=device, per_second=per_second) for device in context.devices)
 
     return DiskSpec(
+        size_bytes=context.layer_bytes,
         read_bps=rates(hardening.disk_read_bps),
         write_bps=rates(hardening.disk_write_bps),
         read_iops=rates(hardening.disk_iops),

@@ -61,7 +61,7 @@ class Shown:
         columns = [
             Column(title="SESSION", cells=[item.scope_key or "?" for item in items], worth=0),
             Column(title="STATE", cells=[_state(item) for item in items], worth=0),
-            Column(title="DRIFT", cells=[_drift(verdict) for verdict in verdicts], worth=9),
+            Column(title="DRIFT", cells=list(map(_drift, items, verdicts)), worth=9),
             Column(title="AGE", cells=[self._age(item) for item in items], worth=7),
             Column(title="IDLE", cells=[self._idle(item) for item in items], worth=8),
             Column(title="AGENT", cells=[item.agent_id or "-" for item in items], worth=3),
@@ -94,7 +94,8 @@ class Shown:
         drifted = sum(verdict.match is Match.DRIFTED for verdict in self.verdicts)
         if drifted:
             ui.note(f"{drifted} drifted. Bring up to date: openclaw-sandbox recreate --drifted")
-        unknown = Counter(v.reason for v in self.verdicts if v.match is Match.UNKNOWN and v.reason)
+        compared = zip(self.items, self.verdicts, strict=True)
+        unknown = Counter(v.reason for i, v in compared if v.match is Match.UNKNOWN and v.reason and i.ours)
         for reason, count in unknown.items():
             ui.note(f"{count} not compared: {reason}")
         states = Counter(item.state for item in self.items)
@@ -161,7 +162,9 @@ def _state(item: Item) -> str:
     return f"{item.state.value} ({item.role.value})"
 
 
-def _drift(verdict: Verdict) -> str:
+def _drift(item: Item, verdict: Verdict) -> str:
+    if not item.ours:
+        return "-"
     match verdict.match:
         case Match.MATCHES:
             return "-"

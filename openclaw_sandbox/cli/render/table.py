@@ -6,10 +6,10 @@ import os
 import shutil
 import sys
 import unicodedata
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.cli.ui import printable
+from openclaw_sandbox.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ _LEAST_WIDTH = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A title and a text per row. The columns with the lowest `worth` are left out first; 0 is for last."""
+    """A title and a text per row. A column of `worth` 0 always stays; the others as far as there is room."""
 
     title: str
     cells: Sequence[str]
@@ -73,15 +73,13 @@ def lay_out(
 
 
 def _choose(columns: Sequence[Column], width: int | None) -> tuple[list[Column], list[Column]]:
-    shown, left_out = list(columns), list[Column]()
-    while width is not None and _total([c.width for c in shown]) > width:
-        dispensable = [column for column in shown if column.worth]
-        if not dispensable:
-            break
-        least = min(dispensable, key=lambda column: column.worth)
-        shown.remove(least)
-        left_out.append(least)
-    return shown, left_out[::-1]
+    """What must stay, then whatever still fits, the worthiest first."""
+    chosen = [column for column in columns if not column.worth]
+    for column in sorted(columns, key=lambda column: -column.worth):
+        if column.worth and (width is None or _total([c.width for c in (*chosen, column)]) <= width):
+            chosen.append(column)
+    shown = [column for column in columns if any(column is other for other in chosen)]
+    return shown, [column for column in columns if not any(column is other for other in chosen)]
 
 
 def _widths(columns: Sequence[Column], width: int | None) -> list[int]:
@@ -124,6 +122,8 @@ def _pad(text: str, width: int, *, numeric: bool) -> str:
 
 def wrapped(text: str, width: int) -> list[str]:
     """The text in pieces of at most `width` terminal cells; nothing is lost, also of one long word."""
+    if cell_width(text) <= width:
+        return [text]
     pieces, piece, used = [], "", 0
     for character in text:
         size = cell_width(character)

@@ -57,6 +57,7 @@ class Tool:
     env: Mapping[str, str] = field(default_factory=dict)
     #: A command that starts the tool as somebody else, put before it.
     before: tuple[str, ...] = ()
+    start_with: tuple[str, ...] = ARGV
 
     @property
     def state(self) -> Path:
@@ -75,7 +76,7 @@ class Tool:
         return path
 
     def argv(self, *words: str | bytes | Path) -> list[str | bytes | Path]:
-        return [*self.before, *ARGV, *words]
+        return [*self.before, *self.start_with, *words]
 
     def __call__(
         self,

@@ -16,7 +16,6 @@ from openclaw_sandbox.engine.base import (
     ExecOutput,
     ExecSpec,
     ExecStatus,
-    ImageInfo,
     Observed,
     ObservedMount,
     StartedExec,
@@ -24,14 +23,14 @@ from openclaw_sandbox.engine.base import (
 from openclaw_sandbox.engine.docker import failure, translate
 from openclaw_sandbox.engine.docker.daemon import ulimit_ceilings
 from openclaw_sandbox.engine.docker.frames import STDERR, Demultiplexer
-from openclaw_sandbox.engine.docker.info import parse_info
+from openclaw_sandbox.engine.docker.info import parse_image, parse_info
 from openclaw_sandbox.engine.docker.networks import DockerNetworks
 from openclaw_sandbox.errors import EngineError, EngineHangingError, EngineLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from openclaw_sandbox.engine.base import EngineInfo, Sink
+    from openclaw_sandbox.engine.base import EngineInfo, ImageInfo, Sink
     from openclaw_sandbox.engine.docker.wire import Response, Transport
     from openclaw_sandbox.spec.model import ContainerSpec
 
@@ -64,7 +63,8 @@ class DockerEngine:
             self._http.request("GET", "/version", timeout_s=_QUICK_S), "say its version"
         ).json()
         info = self._ok(self._http.request("GET", "/info", timeout_s=_QUICK_S), "describe itself").json()
-        parsed = parse_info(version or {}, info or {})
+        with self._parsing("describe itself"):
+            parsed = parse_info(version or {}, info or {})
         return replace(parsed, ulimit_ceilings=ulimit_ceilings(self._http.socket_path))
 
     def image(self, reference: str) -> ImageInfo | None:
@@ -73,7 +73,9 @@ class DockerEngine:
         response = self._http.request("GET", path, timeout_s=_QUICK_S)
         if response.status == 404:
             return None
-        return _image_info(self._ok(response, f"look up the image {reference}").json())
+        document = self._ok(response, f"look up the image {reference}").json()
+        with self._parsing(f"look up the image {reference}"):
+            return parse_image(document)
 
     # ---- life of a container
 
@@ -85,7 +87,8 @@ class DockerEngine:
         if response.status != 201:
             raise failure.create_failure(response.status, response.body, spec.image)
         answer = response.json()
-        return str(answer["Id"]), tuple(answer.get("Warnings") or ())
+        with self._parsing("make the container"):
+            return str(answer["Id"]), tuple(answer.get("Warnings") or ())
 
     def start(self, container_id: str) -> None:
         """See Engine.start."""
@@ -154,7 +157,9 @@ class DockerEngine:
         """See Engine.wait."""
         deadline = _FOREVER_S if timeout_s is None else timeout_s
         response = self._http.request("POST", f"/containers/{container_id}/wait", timeout_s=deadline)
-        return int(self._ok(response, "wait for the container").json()["StatusCode"])
+        answer = self._ok(response, "wait for the container").json()
+        with self._parsing("wait for the container"):
+            return int(answer["StatusCode"])
 
     def logs(self, container_id: str, stdout: Sink, stderr: Sink, *, follow: bool, tail: int | None) -> None:
         """See Engine.logs."""
@@ -203,7 +208,9 @@ class DockerEngine:
             **({"DetachKeys": _NO_DETACH} if spec.tty else {}),
         }
         made = self._http.request("POST", f"/containers/{container_id}/exec", body=body, timeout_s=_QUICK_S)
-        exec_id = str(self._ok(made, "start a command").json()["Id"])
+        answer = self._ok(made, "start a command").json()
+        with self._parsing("start a command"):
+            exec_id = str(answer["Id"])
         started, sock, leftover = self._http.hijack(
             f"/exec/{exec_id}/start", body={"Detach": False, "Tty": spec.tty}, timeout_s=_SLOW_S
         )
@@ -216,12 +223,13 @@ class DockerEngine:
         """See Engine.exec_status."""
         response = self._http.request("GET", f"/exec/{exec_id}/json", timeout_s=_QUICK_S)
         answer = self._ok(response, "look up the command").json()
-        code = answer.get("ExitCode")
-        return ExecStatus(
-            running=bool(answer.get("Running")),
-            exit_code=None if code is None else int(code),
-            pid=int(answer.get("Pid") or 0),
-        )
+        with self._parsing("look up the command"):
+            code = answer.get("ExitCode")
+            return ExecStatus(
+                running=bool(answer["Running"]),
+                exit_code=None if code is None else int(code),
+                pid=int(answer.get("Pid") or 0),
+            )
 
     def exec_capture(
         self, container_id: str, spec: ExecSpec, *, timeout_s: float, limit_bytes: int = 1 << 20
@@ -229,7 +237,8 @@ class DockerEngine:
         """See Engine.exec_capture."""
         deadline = time.monotonic() + timeout_s
         started = self.exec_start(container_id, spec)
-        stream, captured = started.stream, _Capture(limit_bytes)
+        stream = started.stream
+        captured = _Capture(limit_bytes, lambda: stream.set_deadline(max(deadline - time.monotonic(), 0.001)))
         try:
             stream.set_deadline(timeout_s)
             if spec.stdin:
@@ -261,18 +270,22 @@ class DockerEngine:
             ) from None
 
     def _ok(self, response: Response, doing: str) -> Response:
-        if response.status >= 400:
+        if not 200 <= response.status < 300:
             raise failure.plain_failure(response.status, response.body, doing)
         return response
 
 
 class _Capture:
-    def __init__(self, limit_bytes: int) -> None:
+    """The first `limit_bytes` of both streams; `on_piece` is called for each piece."""
+
+    def __init__(self, limit_bytes: int, on_piece: Callable[[], None]) -> None:
         self.out, self.err = bytearray(), bytearray()
         self.truncated = False
         self._left = limit_bytes
+        self._on_piece = on_piece
 
     def _keep(self, buffer: bytearray, data: memoryview) -> None:
+        self._on_piece()
         buffer += data[: self._left]
         self.truncated = self.truncated or len(data) > self._left
         self._left -= min(self._left, len(data))
@@ -351,20 +364,6 @@ class DockerStream:
 
 
 # ---- the engine's documents
-
-
-def _image_info(document: dict[str, Any]) -> ImageInfo:
-    config = document.get("Config") or {}
-    return ImageInfo(
-        id=str(document["Id"]),
-        tags=tuple(document.get("RepoTags") or ()),
-        digests=tuple(document.get("RepoDigests") or ()),
-        size_bytes=int(document.get("Size") or 0),
-        created_at=str(document.get("Created") or ""),
-        architecture=str(document.get("Architecture") or ""),
-        user=str(config.get("User") or ""),
-        labels=dict(config.get("Labels") or {}),
-    )
 
 
 def _listed(document: dict[str, Any]) -> Observed:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from openclaw_sandbox.spec.model import ContainerSpec
 
 #: Not judged although they matter: there is no promise to hold them against.
-_UNJUDGED = frozenset({"fs.suid-files", "rs.cpu-measured", "rs.tmp-inodes"})
+_UNJUDGED = frozenset({"fs.suid-files", "rs.cpu-measured", "rs.tmp-inodes", "sc.tioclinux"})
 _SHM_LIMIT = 64 << 20
 _NETWORKED = (
     *("net.ifaces", "net.routes", "net.tcp-egress", "net.udp-egress", "net.dns-udp53", "net.metadata"),

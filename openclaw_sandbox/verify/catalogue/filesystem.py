@@ -50,5 +50,5 @@ FILESYSTEM: tuple[Probe, ...] = (
 CREDENTIALS: tuple[Probe, ...] = (
     _cr("ps.hidden-env", _H, "count variables with secret-like names", "commands can read them", fix=_ENV),
     _cr("cr.env-canary", _H, "look for a variable of the host", "the host's environment leaks", fix=_ENV),
-    _cr("cr.files", _H, "look for well-known credential files", "commands can read them", fix=_BINDS),
+    _cr("cr.files", _C, "look for well-known credential files", "commands can read them", fix=_BINDS),
 )

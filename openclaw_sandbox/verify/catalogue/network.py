@@ -20,6 +20,6 @@ NETWORK: tuple[Probe, ...] = (
     _net("net.host-gateway", _C, "connect to a host's listener", "host services", "gates", "slow", fix=_NET),
     _net("net.host-loopback", _C, "connect to the host's loopback", "host services", "gates", fix=_NET),
     _net("net.abstract-unix", _C, "connect to a host's abstract socket", "host services", "gates", fix=_NET),
-    _net("net.raw", _H, "make raw sockets", "forged packets", fix="docker.capDrop"),
+    _net("net.raw", _H, "make raw sockets", "forged packets", "gates", fix="docker.capDrop"),
     _net("net.ping-sock", _I, "make an ICMP socket", "none"),
 )

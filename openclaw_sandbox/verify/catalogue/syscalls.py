@@ -80,6 +80,6 @@ SYSCALL: tuple[Probe, ...] = (
     _sc("sc.lookup_dcookie", _L, "look up no cookie", "kernel surface", fix=_SEC),
     _sc("sc.memfd_secret", _L, "memfd_secret with an invalid flag", "memory nobody can inspect", fix=_SEC),
     _sc("sc.tiocsti", _M, "push a byte into an own terminal", "the operator's terminal", "slow", fix=_SEC),
-    _sc("sc.tioclinux", _I, "TIOCLINUX on its input", "only on a console"),
+    _sc("sc.tioclinux", _L, "TIOCLINUX on its input", "only on a console"),
     _sc("sc.compat-ia32", _M, "a call of the x32 numbers", "a way round the filter", fix=_SEC),
 )

@@ -30,6 +30,7 @@ DOCKER: Mapping[str, Any] = {
     "memorySwap": "256m",
     "cpus": 1,
     "pidsLimit": 128,
+    "ulimits": {"nofile": {"soft": 512, "hard": 1024}},
     "tmpfs": ["/tmp:size=32m", "/var/tmp:size=16m", "/run:size=16m"],
 }
 

@@ -84,7 +84,7 @@ def _no_tmp(body: Body, folder: Path) -> None:
 
 
 def _one_more_tmpfs(body: Body, folder: Path) -> None:
-    body["HostConfig"]["Tmpfs"]["/mnt"] = "size=1m"
+    body["HostConfig"]["Tmpfs"]["/mnt"] = "size=1m,mode=1777"
 
 
 def _bind(
@@ -231,7 +231,7 @@ def all_mutations() -> tuple[Mutation, ...]:
         *_plain("systempaths", system_paths=_host(MaskedPaths=[], ReadonlyPaths=[])),
         *_plain("privileged", privileged=_host(Privileged=True)),
         *_plain("docker.env", secret_variable=_secret, whole_environment=_whole_environment),
-        *_plain("docker.ulimits", more_files=_ulimit("nofile", 524288), core_files=_ulimit("core", 64 * MIB)),
+        *_plain("docker.ulimits", more_files=_ulimit("nofile", 2048), core_files=_ulimit("core", 64 * MIB)),
     ]
     for name in ("SYS_ADMIN", "NET_RAW", "SYS_PTRACE", "SYS_MODULE", "MKNOD", "NET_ADMIN", "SYS_RAWIO"):
         found += _capability(name)

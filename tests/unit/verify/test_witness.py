@@ -1,0 +1,207 @@
+"""The kernel's texts as values, and what they testify."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from openclaw_sandbox.engine.base import ContainerState, Observed, ObservedMount
+from openclaw_sandbox.verify import testimony
+from openclaw_sandbox.verify.model import Verdict
+from openclaw_sandbox.verify.testimony import Scene
+from openclaw_sandbox.verify.traps import Sprung, parse_local_addresses
+from openclaw_sandbox.verify.witness import Limits, Witness, parse_limits, parse_mountinfo, parse_status
+from tests.specs import FULL
+
+MOUNTINFO = """\
+131 63 0:39 / / ro,relatime master:3 - overlay overlay rw,lowerdir=/l
+132 131 0:56 / /proc rw,nosuid,nodev,noexec,relatime - proc proc rw
+64 132 0:56 /bus /proc/bus ro,nosuid - proc proc rw
+65 132 0:56 /fs /proc/fs ro,nosuid - proc proc rw
+66 132 0:56 /irq /proc/irq ro,nosuid - proc proc rw
+67 132 0:56 /sys /proc/sys ro,nosuid - proc proc rw
+135 131 0:59 / /sys ro,nosuid - sysfs sysfs ro
+147 131 0:61 / /dev/shm rw,nosuid,nodev,noexec - tmpfs shm rw,size=16384k
+148 131 0:62 / /tmp rw,nosuid,nodev,noexec - tmpfs tmpfs rw,size=102400k
+149 131 254:0 /w /work\\040space rw,relatime shared:7 - ext4 /dev/vda rw
+"""
+STATUS = """\
+Name:\tdocker-init
+Uid:\t1000\t1000\t1000\t1000
+Gid:\t1000\t1000\t1000\t1000
+Groups:\t1000
+NoNewPrivs:\t1
+Seccomp:\t2
+CapInh:\t0000000000000000
+CapPrm:\t0000000000000000
+CapEff:\t0000000000000000
+CapBnd:\t0000000000000000
+CapAmb:\t0000000000000000
+"""
+LIMITS = """\
+Limit                     Soft Limit           Hard Limit           Units
+Max core file size        0                    0                    bytes
+Max open files            4096                 16384                files
+Max processes             unlimited            unlimited            processes
+"""
+
+
+def scene(*, status: str = STATUS, mounts: str = MOUNTINFO, **changes: Any) -> Scene:
+    raw = changes.pop("raw", {"HostConfig": {"SecurityOpt": [f"seccomp={FULL.seccomp.profile}"]}})
+    binds = changes.pop("binds", ())
+    witness = Witness(
+        pid=7,
+        status=parse_status(status),
+        namespaces={name: f"{name}:[1]" for name in ("pid", "net", "ipc", "uts", "mnt", "cgroup")},
+        host_namespaces={name: f"{name}:[2]" for name in ("pid", "net", "ipc", "uts", "mnt", "cgroup")},
+        mounts=parse_mountinfo(mounts),
+        env_names=frozenset({"PATH"}),
+        ulimits=parse_limits(LIMITS),
+        interfaces=(),
+        routes=0,
+        label="",
+        uid_map="0 0 4294967295",
+        devices=(),
+        cgroup=Limits(memory=str(2048 << 20), memory_swap=str(3072 << 20), pids="512", cpu="150000"),
+    )
+    observed = Observed(
+        id="1",
+        name="c",
+        image="i",
+        image_id="",
+        labels={},
+        state=ContainerState.RUNNING,
+        created_at_ms=0,
+        raw=raw,
+        mounts=binds,
+    )
+    accepted = changes.pop("accepted", {})
+    return Scene(
+        spec=FULL,
+        observed=observed,
+        witness=replace(witness, **changes),
+        sprung=Sprung(accepted=accepted, env_canary="CANARY"),
+    )
+
+
+def opened(found: Scene) -> set[str]:
+    return {name for name, answer in testimony.testify(found).items() if answer.verdict is Verdict.OPEN}
+
+
+#: Open on every host without user namespaces and LSM; and the mounts that the judge knows to be declared.
+USUAL = {"ps.userns", "ps.lsm", "fs.host-binds"}
+
+
+def test_a_container_that_keeps_everything() -> None:
+    assert opened(scene()) == USUAL
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "probe"),
+    [
+        ("Uid:\t1000\t1000", "Uid:\t0\t0", "ps.uid"),
+        ("Groups:\t1000", "Groups:\t1000 0", "ps.uid"),
+        ("NoNewPrivs:\t1", "NoNewPrivs:\t0", "ps.nnp"),
+        ("Seccomp:\t2", "Seccomp:\t0", "ps.seccomp-mode"),
+        ("CapBnd:\t0000000000000000", "CapBnd:\t0000000000002000", "ps.bounding"),
+        ("CapEff:\t0000000000000000", "CapEff:\t0000000000000001", "ps.caps"),
+    ],
+)
+def test_rights(old: str, new: str, probe: str) -> None:
+    assert probe in opened(scene(status=STATUS.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "probe"),
+    [
+        ("/ / ro,", "/ / rw,", "fs.rootfs-ro"),
+        ("/sys ro,nosuid - sysfs", "/sys rw,nosuid - sysfs", "hi.sys-ro"),
+        ("/proc/sys ro", "/proc/sys rw", "hi.proc-readonly"),
+        ("/tmp rw,nosuid,nodev,noexec", "/tmp rw,nosuid,nodev", "fs.tmp-flags"),
+        ("rw,size=102400k", "rw", "rs.disk-tmp"),
+        ("rw,size=16384k", "rw,size=65536k", "rs.disk-shm"),
+    ],
+)
+def test_mounts(old: str, new: str, probe: str) -> None:
+    assert old in MOUNTINFO
+    assert probe in opened(scene(mounts=MOUNTINFO.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "probe"),
+    [
+        ({"interfaces": ("eth0",)}, "net.ifaces"),
+        ({"routes": 2}, "net.routes"),
+        ({"devices": ("/dev/kmsg",)}, "fs.dev-nodes"),
+        ({"env_names": frozenset({"API_TOKEN"})}, "ps.hidden-env"),
+        ({"env_names": frozenset({"CANARY"})}, "cr.env-canary"),
+        ({"accepted": {"any": 1}}, "net.host-gateway"),
+        ({"accepted": {"loopback": 1}}, "net.host-loopback"),
+        ({"accepted": {"abstract": 1}}, "net.abstract-unix"),
+        ({"cgroup": Limits(memory=str(1 << 62))}, "rs.memory-limit"),
+        ({"cgroup": Limits(memory="max")}, "rs.memory-alloc"),
+        ({"cgroup": Limits(memory=str(4096 << 20))}, "rs.memory-limit"),
+        ({"cgroup": Limits(pids="max")}, "rs.pids-max"),
+        ({"cgroup": Limits(pids="4000")}, "ps.fork-limit"),
+        ({"cgroup": Limits(cpu="-1")}, "rs.cpu-quota"),
+        ({"cgroup": Limits(cpu="max 100000")}, "rs.cpu-quota"),
+        ({"cgroup": Limits(cpu="300000 100000")}, "rs.cpu-quota"),
+        ({"cgroup": Limits(memory=str(2048 << 20), memory_swap=str(4096 << 20))}, "rs.swap"),
+        ({"cgroup": Limits(memory=str(2048 << 20), memory_swap="max")}, "rs.swap"),
+        ({"ulimits": {"Max open files": "1048576"}}, "rs.nofile"),
+        ({"ulimits": {"Max core file size": "unlimited"}}, "rs.nproc"),
+        ({"raw": {"HostConfig": {"SecurityOpt": ['seccomp={"a": 1}']}}}, "ps.seccomp-mode"),
+        ({"raw": {}}, "ps.seccomp-mode"),
+    ],
+)
+def test_each_fact_testifies(changes: dict[str, Any], probe: str) -> None:
+    assert probe in opened(scene(**changes))
+
+
+def test_a_namespace_of_the_hosts_is_named() -> None:
+    shared = {"pid": "pid:[1]", "net": "net:[1]", "ipc": "ipc:[2]", "uts": "uts:[1]", "mnt": "mnt:[1]"}
+    answer = testimony.testify(scene(namespaces=shared))["ps.ns-compare"]
+    assert answer.items == ("ipc",)
+
+
+def test_nothing_is_testified_about_what_may_not_be_seen() -> None:
+    unseen = ("status", "namespaces", "mounts", "env_names", "ulimits", "interfaces", "routes", "label")
+    seen = scene()
+    blind = replace(seen.witness, **dict.fromkeys((*unseen, "uid_map", "devices"), None), cgroup=Limits())
+    assert testimony.testify(replace(seen, witness=blind)) == {}
+
+
+def test_a_mount_of_another_source_is_seen() -> None:
+    mount = ObservedMount(kind="bind", source="/elsewhere", destination="/data", read_only=True)
+    assert "/data<-/elsewhere" in testimony.testify(scene(binds=(mount,)))["fs.host-binds"].items
+
+
+def test_mountinfo() -> None:
+    last = parse_mountinfo(MOUNTINFO)[-1]
+    assert (last.target, last.root, last.kind, last.writable, last.shared) == (
+        "/work space",
+        "/w",
+        "ext4",
+        True,
+        True,
+    )
+    assert parse_mountinfo("garbage\n1 2 3\n") == ()
+
+
+def test_limits() -> None:
+    assert parse_limits(LIMITS)["Max open files"] == "16384"
+    assert parse_limits("") == {}
+
+
+def test_local_addresses() -> None:
+    lines = [
+        "     |-- 10.0.0.5",
+        "        /32 host LOCAL",
+        "     |-- 10.0.0.255",
+        "        /32 link BROADCAST",
+        "     |-- 127.0.0.1",
+        "        /32 host LOCAL",
+    ]
+    assert parse_local_addresses(lines) == ("10.0.0.5",)

@@ -27,7 +27,7 @@ _CLOSED = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 _OPEN = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
 
-class _Expected:
+class Expected:
     """Makes a union fail with one error, in these words, instead of one for each of its members."""
 
     def __init__(self, words: str) -> None:
@@ -50,12 +50,13 @@ Positive = Annotated[int, Field(gt=0, le=_MAX_INTEGER)]
 NonNegative = Annotated[int, Field(ge=0, le=_MAX_INTEGER)]
 Texts = list[str]
 Anything = dict[str, Any]
-TextOrNumber = Annotated[str | float, _Expected("text or a number")]
-TextOrTexts = Annotated[str | Texts, _Expected("text, or a list of texts")]
-TextOrObject = Annotated[str | Anything, _Expected("text or an object")]
+Unjudged = Any
+TextOrNumber = Annotated[str | float, Expected("text or a number")]
+TextOrTexts = Annotated[str | Texts, Expected("text, or a list of texts")]
+TextOrObject = Annotated[str | Anything, Expected("text or an object")]
 Ulimit = Annotated[
     str | float | UlimitPair,
-    _Expected('a number, text such as "1024:2048", or {soft, hard} of whole numbers'),
+    Expected('a number, text such as "1024:2048", or {soft, hard} of whole numbers'),
 ]
 
 
@@ -301,14 +302,71 @@ class KeyedAgent(_EveryAgent, total=False):
     """One value of `agents.entries`. Later releases added keys that are none of the sandbox's."""
 
 
-@with_config(_OPEN)
+@with_config(_CLOSED)
 class AgentDefaults(TypedDict, total=False):
-    """`agents.defaults`, as far as it matters here."""
+    """`agents.defaults`: every key that a release knows; the values of those that are none of ours pass."""
 
     workspace: str
     skipBootstrap: bool
     elevatedDefault: Literal["off", "on", "ask", "full"]
     sandbox: Sandbox
+    authInheritance: Unjudged
+    blockStreamingBreak: Unjudged
+    blockStreamingChunk: Unjudged
+    blockStreamingCoalesce: Unjudged
+    blockStreamingDefault: Unjudged
+    bootstrapMaxChars: Unjudged
+    bootstrapTotalMaxChars: Unjudged
+    cliBackends: Unjudged
+    compaction: Unjudged
+    contextInjection: Unjudged
+    contextLimits: Unjudged
+    contextPruning: Unjudged
+    contextTokens: Unjudged
+    cwd: Unjudged
+    decisionModel: Unjudged
+    embeddedAgent: Unjudged
+    envelopeElapsed: Unjudged
+    envelopeTimestamp: Unjudged
+    envelopeTimezone: Unjudged
+    experimental: Unjudged
+    fastModeDefault: Unjudged
+    heartbeat: Unjudged
+    humanDelay: Unjudged
+    imageMaxDimensionPx: Unjudged
+    imageModel: Unjudged
+    imageQuality: Unjudged
+    maxConcurrent: Unjudged
+    mediaMaxMb: Unjudged
+    mediaModels: Unjudged
+    memorySearch: Unjudged
+    model: Unjudged
+    modelPolicy: Unjudged
+    modelSelectionScope: Unjudged
+    models: Unjudged
+    params: Unjudged
+    pdfMaxMb: Unjudged
+    pdfMaxPages: Unjudged
+    pdfModel: Unjudged
+    reasoningDefault: Unjudged
+    repoRoot: Unjudged
+    sessionStore: Unjudged
+    silentReply: Unjudged
+    skills: Unjudged
+    skipOptionalBootstrapFiles: Unjudged
+    startupContext: Unjudged
+    subagents: Unjudged
+    systemAgent: Unjudged
+    thinkingDefault: Unjudged
+    timeFormat: Unjudged
+    timeoutSeconds: Unjudged
+    toolProgressDetail: Unjudged
+    typingIntervalSeconds: Unjudged
+    typingMode: Unjudged
+    userTimezone: Unjudged
+    utilityModel: Unjudged
+    verboseDefault: Unjudged
+    voiceModel: Unjudged
 
 
 @with_config(_CLOSED)
@@ -321,14 +379,29 @@ class Agents(TypedDict, total=False):
     ownership: str
 
 
-@with_config(_OPEN)
+@with_config(_CLOSED)
 class Session(TypedDict, total=False):
-    """`session`, as far as it matters here."""
+    """`session`: every key that a release knows; the values of those that are none of the sandbox's pass."""
 
     mainKey: str
     scope: Literal["per-sender", "global"]
     dmScope: Literal["main", "per-peer", "per-channel-peer", "per-account-channel-peer"]
     store: str
+    identityLinks: dict[str, list[str]]
+    resetTriggers: Texts
+    idleMinutes: Positive
+    reset: Unjudged
+    resetByType: Unjudged
+    resetByChannel: Unjudged
+    typingIntervalSeconds: Positive
+    typingMode: Literal["never", "instant", "thinking", "message"]
+    sendPolicy: Unjudged
+    agentToAgent: Unjudged
+    maintenance: Unjudged
+    groupScope: Literal["main", "per-group"]
+    notifyOnCreate: bool
+    threadBindings: Unjudged
+    sharing: Unjudged
 
 
 @with_config(_OPEN)
@@ -340,4 +413,5 @@ class Config(TypedDict, total=False):
     session: Session
 
 
+ROOT = Config
 ADAPTER: TypeAdapter[Config] = TypeAdapter(Config)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.config.origin import BUILT_IN
+from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.policy.javascript import trim
 from openclaw_sandbox.policy.model import ToolPolicy
 
@@ -79,9 +79,12 @@ def normalize_tool(name: str) -> str:
 
 
 def expand(entries: Sequence[str]) -> tuple[str, ...]:
-    """Entries normalized, groups replaced by their members, each once, in order. Unknown groups stay."""
+    """Entries normalized, groups replaced by their members, each once, in order.
+
+    Blank entries are dropped, unknown groups stay.
+    """
     names = (normalize_tool(entry) for entry in entries)
-    flat = (member for name in names for member in GROUPS.get(name, (name,)))
+    flat = (member for name in names if name for member in GROUPS.get(name, (name,)))
     return tuple(dict.fromkeys(flat))
 
 

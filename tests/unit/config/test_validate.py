@@ -32,7 +32,7 @@ SANDBOX = "agents.defaults.sandbox"
         ("mode", "sometimes", 'expected "off", "non-main" or "all", found "sometimes"', ""),
         ("mode", True, 'expected "off", "non-main" or "all", found true', ""),
         ("mode", None, 'expected "off", "non-main" or "all", found null', "remove the key to leave it unset"),
-        ("perSession", "true", 'expected true or false, found "true"', "remove the quotes"),
+        ("perSession", "true", 'expected true or false, found "true"', "write true without quotes"),
         ("perSession", 1, "expected true or false, found 1", ""),
         ("workspaceRoot", 5, "expected text, found 5", ""),
         ("docker", [], "expected an object, found a list", ""),
@@ -83,9 +83,11 @@ def test_valid_values(path: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [None, [], True, {"soft": -1}, {"soft": "1"}, {"max": 1}, {"soft": 1.5}])
-def test_a_wrong_ulimit_is_one_problem_at_its_name(value: Any) -> None:
-    ((path, message, _hint),) = said(f"{SANDBOX}.docker.ulimits.nofile", value)
+def test_a_wrong_ulimit_is_a_problem_at_its_name(value: Any) -> None:
+    (path, message, _hint), *parts = said(f"{SANDBOX}.docker.ulimits.nofile", value)
     assert path == ""
+    wrong = isinstance(value, dict) and "soft" in value
+    assert [path for path, _, _ in parts] == (["soft"] if wrong else [])
     assert message.startswith(
         'expected a number, text such as "1024:2048", or {soft, hard} of whole numbers, found'
     )
@@ -137,8 +139,8 @@ def test_long_and_odd_values_are_shown_short_and_plain() -> None:
     "config",
     [
         {},
-        {"gateway": {"port": 1}, "channels": [], "agents": {"defaults": {"model": 5, "anything": {}}}},
-        {"session": {"idleMinutes": "x"}},
+        {"gateway": {"port": 1}, "channels": [], "agents": {"defaults": {"model": 5, "heartbeat": {}}}},
+        {"session": {"reset": "x"}},
         {"agents": {"entries": {"main": {"someday": 1}}, "ownership": "explicit"}},
         {"tools": {"web": {"x": 1}, "toolsBySender": {}, "exec": {"mode": "ask", "host": "auto"}}},
     ],

@@ -17,7 +17,7 @@ from openclaw_sandbox.lifecycle.workspace import plan_user, prepare_workspace
 from openclaw_sandbox.policy.model import SeccompKind
 from openclaw_sandbox.policy.mounts import mounts_of
 from openclaw_sandbox.spec import labels
-from openclaw_sandbox.spec.build import BuildContext, build_spec, spec_hashes, state_hash
+from openclaw_sandbox.spec.build import BuildContext, build_spec, limits_rates, spec_hashes, state_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,13 +78,19 @@ def draw_blueprint(
     for container in displaced:
         on_displaced(container)
     profile = seccomp_profile(policy, image.architecture)
-    return blueprint_of(policy, image, user=user, profile=profile, now_ms=now_ms)
+    return blueprint_of(policy, image, user=user, profile=profile, now_ms=now_ms, touch=True)
 
 
 def blueprint_of(
-    policy: EffectivePolicy, image: ImageInfo, *, user: str, profile: str | None, now_ms: int
+    policy: EffectivePolicy,
+    image: ImageInfo,
+    *,
+    user: str,
+    profile: str | None,
+    now_ms: int,
+    touch: bool = False,
 ) -> Blueprint:
-    """The blueprint for an image, a user and a syscall filter that are known. Changes nothing on the host.
+    """The blueprint for an image, a user and a syscall filter that are known; `touch` as above.
 
     Raises:
         WorkspaceError: a shared workspace cannot be looked into.

@@ -28,7 +28,18 @@ def describe(action: planning.Action, blueprint: Blueprint, request: RunRequest)
         return steps
     if blueprint.policy.hardening.setup_command and isinstance(action, planning.Create | planning.Recreate):
         steps.append("run docker.setupCommand in it")
-    return [*steps, command]
+    return [*steps, command, *_beyond_the_line(blueprint)]
+
+
+def _beyond_the_line(blueprint: Blueprint) -> list[str]:
+    """What the sandbox has and the `docker run` line cannot say."""
+    spec, seccomp = blueprint.spec, blueprint.policy.hardening.seccomp
+    found = []
+    if spec.masked_paths:
+        found.append(f"not in the line below, which has no flag for it: hide {', '.join(spec.masked_paths)}")
+    if seccomp.blocked:
+        found.append(f"not in the profile's file: the calls {', '.join(seccomp.blocked)} are refused too")
+    return found
 
 
 def _steps(action: planning.Action, name: str) -> list[str]:

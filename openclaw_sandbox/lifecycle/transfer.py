@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING
 from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import UsageError, VerbFailedError
 from openclaw_sandbox.spec.identity import parse_user
+from openclaw_sandbox.spec.model import BindMount, TmpfsMount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from openclaw_sandbox.spec.model import BindMount, ContainerSpec
+    from openclaw_sandbox.spec.model import ContainerSpec
 
 _CHUNK = 1 << 20
 
@@ -49,11 +50,15 @@ def locate(path: str, spec: ContainerSpec) -> Inside:
         raise UsageError(f"{path!r} holds '..', which cp does not follow.")
     allowed = [mount for mount in spec.mounts if mount.key == "workspaceAccess"]
     normal = "/" + "/".join(parts)
-    covering = [m for m in spec.mounts if normal == m.destination or normal.startswith(m.destination + "/")]
+    places: list[BindMount | TmpfsMount] = [
+        *spec.mounts,
+        *spec.tmpfs,
+    ]  # a tmpfs may cover a part of the workspace that nobody may see
+    covering = [m for m in places if normal == m.destination or normal.startswith(m.destination + "/")]
     nearest = max(covering, key=lambda m: len(m.destination), default=None)
-    if nearest is None or nearest not in allowed:
-        places = " and ".join(mount.destination for mount in allowed)
-        raise UsageError(f"{normal} is not in the workspace.", hint=f"cp reaches only {places}.")
+    if not isinstance(nearest, BindMount) or nearest not in allowed:
+        reached = " and ".join(mount.destination for mount in allowed)
+        raise UsageError(f"{normal} is not in the workspace.", hint=f"cp reaches only {reached}.")
     beneath = normal.removeprefix(nearest.destination).split("/")
     return Inside(mount=nearest, parts=tuple(part for part in beneath if part), path=normal)
 

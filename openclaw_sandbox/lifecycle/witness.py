@@ -75,7 +75,7 @@ class Witness:
         if spec.read_only_root:
             yield "/", "the root file system is read-only (docker.readOnlyRoot)"
         for tmpfs in spec.tmpfs:
-            yield tmpfs.destination, ""
+            yield tmpfs.destination, "file_access in config.yml hides it" if "ro" in tmpfs.options else ""
         for mount in spec.mounts:
             why = f"{mount.destination} is mounted read-only ({mount.key})" if mount.read_only else ""
             yield mount.destination, why

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.policy import binds as bind_rules
+from openclaw_sandbox.policy.file_access import file_access
 from openclaw_sandbox.policy.hardening import CAPABILITIES
 from openclaw_sandbox.policy.model import (
     Bind,
@@ -79,7 +80,7 @@ def apply_file(base: Hardening, inputs: FileInputs) -> Applied:
     base = _swap(base, step)
     base = _capabilities(_profiles(_image(base, step), step), step)
     base = _mounts(base, step, inputs)
-    base = _tmpfs(_network(base, step), step)
+    base = file_access(_tmpfs(_network(base, step), step), step)
     base = _observation(replace(base, ulimits=step.ulimits(base.ulimits)), step)
     return Applied(
         hardening=replace(base, allow_unenforced=step.union("allow_unenforced", base.allow_unenforced)),

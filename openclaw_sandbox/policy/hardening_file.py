@@ -10,7 +10,7 @@ from openclaw_sandbox.policy.model import Candidate
 
 if TYPE_CHECKING:
     from openclaw_sandbox.config.model import LoadedHardening
-    from openclaw_sandbox.config.origin import KeyPath, Origin
+    from openclaw_sandbox.config.origin import KeyPath
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,33 +22,35 @@ class FileLayers:
 
     def said(self, key: str) -> list[Candidate[Any]]:
         """What the file says of a dotted key, for everybody and then for the agent; absent is silence."""
-        path = tuple(key.split("."))
-        found = []
-        for prefix in ((), ("agents", self.agent_id)):
-            value = _inside(self.loaded.data, (*prefix, *path))
-            if value is not None:
-                found.append(Candidate(origin=self.loaded.origin_of((*prefix, *path)), value=value))
-        return found
+        return [Candidate(origin=self.loaded.origin_of(path), value=value) for path, value in self._at(key)]
 
     def last(self, key: str) -> Candidate[Any] | None:
         """The highest block's word: for keys where the last one wins."""
         found = self.said(key)
         return found[-1] if found else None
 
-    def entries(self, key: str) -> list[Candidate[Any]]:
-        """The entries of a list in every block, joined; each with its own origin."""
+    def lists(self, key: str) -> list[list[Candidate[Any]]]:
+        """The list in every block that has one, as its entries; each entry has its own origin."""
         return [
-            Candidate(origin=self._entry_origin(said.origin, key, index), value=value)
-            for said in self.said(key)
-            for index, value in enumerate(said.value)
+            [
+                Candidate(origin=self.loaded.origin_of((*path, index)), value=entry)
+                for index, entry in enumerate(value)
+            ]
+            for path, value in self._at(key)
         ]
 
-    def _entry_origin(self, origin: Origin, key: str, index: int) -> Origin:
-        path = tuple(key.split("."))
+    def entries(self, key: str) -> list[Candidate[Any]]:
+        """The entries of a list in every block, joined."""
+        return [entry for entries in self.lists(key) for entry in entries]
+
+    def _at(self, key: str) -> list[tuple[KeyPath, Any]]:
+        found = []
         for prefix in ((), ("agents", self.agent_id)):
-            if self.loaded.origin_of((*prefix, *path)) == origin:
-                return self.loaded.origin_of((*prefix, *path, index))
-        return origin
+            path = (*prefix, *key.split("."))
+            value = _inside(self.loaded.data, path)
+            if value is not None:
+                found.append((path, value))
+        return found
 
 
 def _inside(data: Mapping[str, Any], path: KeyPath) -> Any:

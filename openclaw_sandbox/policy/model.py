@@ -8,8 +8,10 @@ tightened by config.yml, with our built-in hardening where nobody said anything,
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from openclaw_sandbox.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -202,9 +204,10 @@ class Hardening:
     log: LogChoice | None = None
     health: HealthChoice | None = None
     ports: tuple[Port, ...] = ()
-    #: Absolute container paths that nobody inside sees, or may write.
+    #: `file_access`: absolute container paths that nobody inside sees, and the only ones of the workspaces
+    #: that are visible (None: all).
     hidden_paths: tuple[str, ...] = ()
-    frozen_paths: tuple[str, ...] = ()
+    visible_paths: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

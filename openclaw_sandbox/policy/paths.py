@@ -5,41 +5,38 @@ What `exec` can write, `write` can write, and nothing else. Pure: symlinks are t
 
 from __future__ import annotations
 
-import enum
 import posixpath
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from openclaw_sandbox.policy.binds import AGENT_TARGET, is_under, normalize
+from openclaw_sandbox.dataclass import dataclass
+from openclaw_sandbox.policy.binds import is_under, normalize
 from openclaw_sandbox.policy.javascript import trim
-from openclaw_sandbox.policy.model import WorkspaceAccess
+from openclaw_sandbox.policy.mounts import (
+    Mount,
+    MountKind,
+    bind_mounts,
+    mounts_of,
+    move,
+    tmpfs_places,
+    workspace_mounts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from openclaw_sandbox.policy.model import Bind, EffectivePolicy, Tmpfs, Workspace
+    from openclaw_sandbox.policy.model import EffectivePolicy
 
-
-class MountKind(enum.Enum):
-    """What stands at a place in the container."""
-
-    WORKSPACE = "workspace"
-    AGENT = "agent"
-    BIND = "bind"
-    TMPFS = "tmpfs"  # in memory, gone with the container
-    IMAGE = "image"  # the container's own root file system
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mount:
-    """A place in the container. `source` is the host folder; None for what only the container has."""
-
-    destination: str
-    source: str | None
-    writable: bool
-    kind: MountKind
-    key: str = ""  # the config key that asked for it, or the entry's text
+__all__ = [
+    "MappedPath",
+    "Mount",
+    "MountKind",
+    "PathMap",
+    "bind_mounts",
+    "path_map",
+    "tmpfs_places",
+    "workspace_mounts",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,66 +53,29 @@ class MappedPath:
         """Whether the mount lets a command write; the host's own permissions come on top."""
         return self.mount.writable
 
-
-def workspace_mounts(workspace: Workspace, workdir: str) -> tuple[Mount, ...]:
-    """The working folder, and the agent's own read-only beside it under access `ro`.
-
-    OpenClaw leaves the working folder writable under `ro`; here read-only means read-only.
-    """
-    access = workspace.access
-    main = Mount(
-        destination=normalize(workdir),
-        source=normalize(str(workspace.workspace_dir)),
-        writable=access is not WorkspaceAccess.RO,
-        kind=MountKind.WORKSPACE,
-        key="workspaceAccess",
-    )
-    agent = normalize(str(workspace.agent_workspace_dir))
-    if access is not WorkspaceAccess.RO or agent == main.source:
-        return (main,)
-    beside = Mount(
-        destination=AGENT_TARGET, source=agent, writable=False, kind=MountKind.AGENT, key="workspaceAccess"
-    )
-    return main, beside
-
-
-def bind_mounts(binds: Sequence[Bind]) -> tuple[Mount, ...]:
-    """The operator's own binds."""
-    return tuple(
-        Mount(
-            destination=bind.destination,
-            source=bind.source,
-            writable=not bind.read_only,
-            kind=MountKind.BIND,
-            key=bind.text,
-        )
-        for bind in binds
-    )
-
-
-def tmpfs_places(mounts: Sequence[Tmpfs]) -> tuple[Mount, ...]:
-    """The places in memory."""
-    return tuple(
-        Mount(
-            destination=mount.destination,
-            source=None,
-            writable="ro" not in mount.options,
-            kind=MountKind.TMPFS,
-            key="docker.tmpfs",
-        )
-        for mount in mounts
-    )
+    @property
+    def visible(self) -> bool:
+        """Whether anything can be seen there; False where `file_access` hides it."""
+        return self.mount.visible
 
 
 class PathMap:
     """Looks paths up in a set of mounts; a later mount wins a destination, the longest root wins a path."""
 
     def __init__(
-        self, mounts: Sequence[Mount], *, workdir: str, home: Path, root_writable: bool = False
+        self,
+        mounts: Sequence[Mount],
+        *,
+        workdir: str,
+        home: Path,
+        root_writable: bool = False,
+        base: str | None = None,
     ) -> None:
         self.mounts = tuple({mount.destination: mount for mount in mounts}.values())
         self._workdir = normalize(workdir)
         self._home = home
+        workspace = next((mount.source for mount in self.mounts if mount.kind is MountKind.WORKSPACE), None)
+        self._base = base or workspace or "/"  # the host folder that relative paths start from
         self._root = Mount(
             destination="/",
             source=None,
@@ -129,7 +89,7 @@ class PathMap:
         path = normalize(container_path)
         hits = [mount for mount in self.mounts if is_under(path, mount.destination)]
         mount = max(hits, key=lambda hit: len(hit.destination), default=self._root)
-        host = None if mount.source is None else _move(path, mount.destination, mount.source)
+        host = None if mount.source is None else move(path, mount.destination, mount.source)
         relative = posixpath.relpath(path, self._workdir) if is_under(path, self._workdir) else path
         return MappedPath(
             container_path=path,
@@ -143,7 +103,7 @@ class PathMap:
         path = normalize(host_path)
         hits = [mount for mount in self.mounts if mount.source is not None and is_under(path, mount.source)]
         for mount in sorted(hits, key=lambda hit: len(hit.source or ""), reverse=True):
-            mapped = self.inside(_move(path, mount.source or "", mount.destination))
+            mapped = self.inside(move(path, mount.source or "", mount.destination))
             if mapped.host_path == path:
                 return mapped
         return None
@@ -158,24 +118,18 @@ class PathMap:
             mapped = self.inside(path)
             if mapped.host_path is not None:
                 return mapped
-        workspace = next((m.source for m in self.mounts if m.kind is MountKind.WORKSPACE), None) or "/"
         if path == "~" or path.startswith("~/"):
             path = f"{self._home}/{path[2:]}"
-        return self.from_host(posixpath.join(workspace, path))
-
-
-def _move(path: str, root: str, new_root: str) -> str:
-    """`path` below `root`, moved below `new_root`."""
-    tail = "" if path == root else path[len(root.rstrip("/")) :]
-    return normalize(new_root + tail)
+        return self.from_host(posixpath.join(self._base, path))
 
 
 def path_map(policy: EffectivePolicy, *, home: Path) -> PathMap:
     """The map of one sandbox; `home` is what `~` means on the host."""
     hardening = policy.hardening
-    mounts = (
-        *tmpfs_places(hardening.tmpfs),
-        *workspace_mounts(policy.workspace, hardening.workdir),
-        *bind_mounts(hardening.binds),
+    return PathMap(
+        mounts_of(policy),
+        workdir=hardening.workdir,
+        home=home,
+        root_writable=not hardening.read_only_root,
+        base=normalize(str(policy.workspace.workspace_dir)),
     )
-    return PathMap(mounts, workdir=hardening.workdir, home=home, root_writable=not hardening.read_only_root)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from openclaw_sandbox.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,6 +128,8 @@ class ContainerSpec:
     env: Mapping[str, str]
     mounts: tuple[BindMount, ...]
     tmpfs: tuple[TmpfsMount, ...]
+    #: Paths of the image that nobody inside sees: files look empty, folders too. Missing ones stay missing.
+    masked_paths: tuple[str, ...] = ()
     read_only_root: bool
     network: str
     dns: tuple[str, ...] = ()

@@ -111,6 +111,11 @@ GOLDEN_BODY = {
         "BlkioDeviceReadIOps": [{"Path": "/dev/vda", "Rate": 100}],
         "BlkioDeviceWriteIOps": [{"Path": "/dev/vda", "Rate": 200}],
         "BlkioWeight": 500,
+        "MaskedPaths": [
+            *("/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys"),
+            *("/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list"),
+            *("/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware", "/usr/games"),
+        ],
         "StorageOpt": {"size": "5368709120"},
     },
 }
@@ -197,7 +202,8 @@ def test_every_field_reaches_the_engine(name: str, value: Any) -> None:
     changed = replace(FULL, **{name: value})
     if name != "name":  # which is in the URL
         assert create_body(changed, {}) != create_body(FULL, {})
-    assert line(changed) != line(FULL)
+    if name != "masked_paths":  # for which `docker run` has no flag
+        assert line(changed) != line(FULL)
 
 
 def test_later_labels_win() -> None:

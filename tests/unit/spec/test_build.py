@@ -142,8 +142,6 @@ def test_every_value_of_the_hardening_reaches_the_spec() -> None:
         "allow_unenforced": "meets the engine when the container is made",
         "disk_bytes": "watched while a command runs",
         "max_output_bytes": "of each command",
-        "hidden_paths": "become masks, which come with the context",
-        "frozen_paths": "become masks, which come with the context",
     }
     other = policy_of(
         binds=["/srv/x:/data:rw"],
@@ -179,6 +177,8 @@ def test_every_value_of_the_hardening_reaches_the_spec() -> None:
         log=LogChoice(driver="json-file", max_bytes=1 << 20, max_files=2, labels=("a",)),
         health=HealthChoice(command=("true",), interval_s=10, timeout_s=1, retries=2),
         ports=(Port(container_port=80, host_port=8080, protocol="tcp"),),
+        hidden_paths=("/workspace/secret",),
+        visible_paths=("/workspace/src",),
     )
     context = replace(CONTEXT, devices=("/dev/vda",))
     unchanged = {

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from pydantic_core import SchemaValidator
 
-#: Name of a schema -> the module whose `ADAPTER` holds its types.
+#: Name of a schema -> the module that holds its types: `ROOT` is the outermost, `ADAPTER` validates it.
 SCHEMAS: Mapping[str, str] = {
     "schema": "openclaw_sandbox.config.schema",
+    "hardening_schema": "openclaw_sandbox.config.hardening_schema",
 }
 #: Classes and callables for pydantic's own use; a validator needs none of them.
 _NOT_DATA = frozenset({"cls", "metadata", "serialization"})
@@ -41,6 +42,11 @@ def validator(name: str) -> SchemaValidator:
     except SchemaError:  # another pydantic, which spells core schemas differently: the slow way, same rules
         from_types: SchemaValidator = _adapter(name).validator
         return from_types
+
+
+def root_type(name: str) -> Any:
+    """The outermost type of a schema, for messages about it. Slow: it imports pydantic."""
+    return import_module(SCHEMAS[name]).ROOT
 
 
 def compile_schema(name: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from openclaw_sandbox.config.agent_dirs import agent_dir_problems
 from openclaw_sandbox.config.discover import is_there, state_paths
 from openclaw_sandbox.config.document import Document
+from openclaw_sandbox.config.hardening_file import load_hardening_file
 from openclaw_sandbox.config.home_paths import expand_paths
 from openclaw_sandbox.config.includes import Merged, resolve_includes
 from openclaw_sandbox.config.model import ConfigWarning, LoadedConfig, StatePaths
@@ -47,6 +48,8 @@ def load_config(
 ) -> LoadedConfig:
     """The config that OpenClaw would use for this environment, checked; `{}` where there is no file.
 
+    The state folder's config.yml comes with it, as `hardening`.
+
     `env` is the process environment, `cwd` the folder relative paths start from, `profile` and `dev` are
     OpenClaw's root flags. Reads files only; changes nothing, not even the environment.
 
@@ -56,7 +59,10 @@ def load_config(
     """
     paths = state_paths(env=env, cwd=cwd, profile=profile, dev=dev)
     if not is_there(paths.config_file):
-        return LoadedConfig(paths=paths, exists=False, data={}, warnings=_absent(paths, env))
+        hardening = load_hardening_file(paths)
+        return LoadedConfig(
+            paths=paths, exists=False, data={}, warnings=_absent(paths, env), hardening=hardening
+        )
     merged = _read(paths.config_file)
     substituted = substitute(merged.data, _variables(merged, paths, env))
     _refuse_problems(merged, substituted, paths, cwd)
@@ -68,6 +74,7 @@ def load_config(
         origin_of=origin_of,
         warnings=tuple(islice(config_warnings(substituted.data, merged.documents, origin_of), _MAX_WARNINGS)),
         secrets=frozenset(substituted.secrets),
+        hardening=load_hardening_file(paths),
     )
 
 

@@ -25,6 +25,8 @@ _TYPES = {
     "list_type": "a list",
     "dict_type": "an object",
 }
+#: More keys than this are not listed where one of them was probably meant.
+_MAX_LISTED = 12
 _BOOLEANS = {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false", "off": "false"}
 _BOUNDS = {
     "greater_than": ("above", "gt"),
@@ -106,9 +108,10 @@ class _Describer:
         known = sorted(_fields(self._type_at(parent)))
         meant = nearest(key, known)
         suggestion = dotted((*parent, meant)) if meant else self._elsewhere(key, parent)
+        allowed = f"; allowed here: {', '.join(known)}" if not suggestion or len(known) <= _MAX_LISTED else ""
         return Problem(
             path=parent,
-            message=f'unknown key "{shortened(key)}"; allowed here: {", ".join(known)}',
+            message=f'unknown key "{shortened(key)}"{allowed}',
             hint=f"did you mean {suggestion}?" if suggestion else "",
             at=path,
         )

@@ -101,7 +101,7 @@ def test_all_errors_at_once_in_the_order_of_the_file(home: Home) -> None:
         (5, 69, "agents.list.1.tools"),
         (6, 10, "agent"),
     ]
-    assert issues[1].message.startswith('unknown key "netwrok"; allowed here: apparmorProfile, binds, ')
+    assert issues[1].message == 'unknown key "netwrok"'
     assert issues[1].hint == "did you mean agents.defaults.sandbox.docker.network?"
     assert issues[1].excerpt == 'docker: { netwrok: "none", network: "host", binds: ["x:/x"], },'
 

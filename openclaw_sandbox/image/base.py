@@ -110,7 +110,7 @@ class BaseFinder:
 
     def _registry(self, suite: str) -> Base:
         reference = base_reference(suite)
-        name = reference.partition(":")[0]
+        name = reference.rpartition(":")[0]
         self.report.step(f"asking the image registry for {reference}")
         digest = self.images.registry_digest(reference, timeout_s=_REGISTRY_S)
         pinned = f"{name}@{digest}"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _STEP = re.compile(r"^Step (\d+)/(\d+) : (.*)", re.DOTALL)
 #: The builder's own chatter between a step's output.
 _CHATTER = re.compile(r"^( ---> |Removing intermediate container|Successfully (built|tagged) )")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # the builder paints what came on stderr
 _TAIL_LINES = 15
 _TITLE_CHARS = 100
 
@@ -69,7 +70,8 @@ class BuildLog:
         for line in lines:
             self._line(line.rstrip("\r"))
 
-    def _line(self, line: str) -> None:
+    def _line(self, painted: str) -> None:
+        line = _COLOUR.sub("", painted)
         if line.strip() and not _CHATTER.match(line):
             self._tail.append(line)
             self._listener(line)

@@ -16,6 +16,7 @@ from openclaw_sandbox.errors import (
     EngineError,
     EngineHangingError,
     EngineLostError,
+    EngineUnavailableError,
     RegistryError,
     SandboxError,
     UsageError,
@@ -65,7 +66,7 @@ class DockerImages:
         try:
             with self._failures(f"ask a registry for {reference}"):
                 answer = self._api(round(timeout_s)).inspect_distribution(reference)
-        except (EngineError, VerbFailedError) as error:
+        except EngineError as error:
             raise RegistryError(
                 f"No image registry gave {reference}.",
                 details=error.details or (error.brief,),
@@ -77,15 +78,20 @@ class DockerImages:
 
     def pull(self, name: str, digest: str, on_progress: Callable[[str], None]) -> str:
         """See ImageStore.pull."""
-        transfer = _Transfer()
-        with self._failures(f"fetch {name}@{digest}"):
-            events = self._api(_SILENCE_S).pull(name, tag=digest, stream=True, decode=True)
-            with contextlib.closing(events):
-                for event in events:
-                    if "error" in event:
-                        raise RegistryError(f"Fetching {name} failed.", details=[str(event["error"])])
-                    if text := transfer.feed(event):
-                        on_progress(text)
+        transfer = Transfer()
+        try:
+            with self._failures(f"fetch {name}@{digest}"):
+                events = self._api(_SILENCE_S).pull(name, tag=digest, stream=True, decode=True)
+                with contextlib.closing(events):
+                    for event in events:
+                        if "error" in event:
+                            raise EngineError(str(event["error"]))
+                        if text := transfer.feed(event):
+                            on_progress(text)
+        except EngineUnavailableError:
+            raise
+        except EngineError as error:
+            raise RegistryError(f"Fetching {name} failed.", details=error.details or (error.brief,)) from None
         image = self.find(f"{name}@{digest}")
         if image is None:
             raise RegistryError(f"The engine fetched {name}@{digest} and does not have it.")
@@ -100,7 +106,7 @@ class DockerImages:
             answer = str(self._api(_SILENCE_S).import_image(stream, changes=changes))
         last = json.loads(answer.splitlines()[-1])
         if "status" not in last:
-            raise _build_error("import the base image", str(last.get("error", answer)))
+            raise refusal("import the base image", str(last.get("error", answer)))
         return str(last["status"])
 
     def build(self, request: BuildRequest, listener: Callable[[BuildStep | str], None]) -> str:
@@ -150,7 +156,7 @@ class DockerImages:
         with self._failures("load the images"):
             for event in self._api(_SILENCE_S).load_image(archive):
                 if "error" in event:
-                    raise _build_error("load the images", str(event["error"]))
+                    raise refusal("load the images", str(event["error"]))
                 said.append(str(event.get("stream", "")))
         return tuple(re.findall(r"sha256:[0-9a-f]{64}", " ".join(said)))
 
@@ -233,7 +239,7 @@ class DockerImages:
         except SandboxError:
             raise
         except APIError as error:
-            raise _build_error(doing, str(error.explanation or error)) from None
+            raise refusal(doing, str(error.explanation or error)) from None
         except (ReadTimeout, ReadTimeoutError):
             raise EngineHangingError(
                 f"The engine was asked to {doing} and does not answer.",
@@ -245,7 +251,7 @@ class DockerImages:
             ) from None
 
 
-def _build_error(doing: str, said: str) -> SandboxError:
+def refusal(doing: str, said: str) -> SandboxError:
     """The engine refused. A full disk or a broken archive is the verb's failure, the rest is the engine's."""
     if "no space left on device" in said:
         return VerbFailedError(
@@ -260,7 +266,7 @@ def _build_error(doing: str, said: str) -> SandboxError:
     return EngineError(f"The engine could not {doing}.", details=[said])
 
 
-class _Transfer:
+class Transfer:
     """Adds up the layers of a pull."""
 
     def __init__(self) -> None:

@@ -48,6 +48,10 @@ class EngineInfo:
     runtime_args: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     default_runtime: str
     warnings: tuple[str, ...]
+    log_driver: str = ""
+    live_restore: bool = False
+    #: Versions of the engine's parts, by its own names: "containerd", "runc", "docker-init".
+    components: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

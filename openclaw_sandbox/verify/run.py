@@ -138,7 +138,8 @@ def _place(blueprint: Blueprint, engine: Engine, request: Request) -> Iterator[_
     if own is not None and own.running and own.labels.get(labels.SANDBOX) == "1":
         yield _Place(observed=own, made=False, notes=(f"Looked at the running container {own.name}.",))
         return
-    name = own_name(blueprint.spec.name, "verify")
+    # Named like a container of `run --rm`: if this process is killed, the next tool that looks removes it.
+    name = own_name(blueprint.spec.name, "run")
     ready = make(replace(blueprint, spec=replace(blueprint.spec, name=name)), engine)
     try:
         observed = engine.inspect(ready.container_id)

@@ -51,7 +51,22 @@ def parse_info(version: Mapping[str, Any], info: Mapping[str, Any]) -> EngineInf
         runtime_args=_runtime_args(info.get("Runtimes")),
         default_runtime=str(info.get("DefaultRuntime") or ""),
         warnings=tuple(info.get("Warnings") or ()),
+        log_driver=str(info.get("LoggingDriver") or ""),
+        live_restore=bool(info.get("LiveRestoreEnabled")),
+        components=_components(version),
     )
+
+
+def _components(version: Mapping[str, Any]) -> dict[str, str]:
+    """A distribution's build tells its whole package version only as the commit."""
+    found = {}
+    for part in version.get("Components") or ():
+        if isinstance(part, dict) and part.get("Name") not in (None, "Engine"):
+            details = part.get("Details")
+            commit = str(details.get("GitCommit") or "") if isinstance(details, dict) else ""
+            number = str(part.get("Version") or "")
+            found[str(part["Name"])] = commit if number and commit.startswith(number) else number
+    return found
 
 
 def _runtime_args(runtimes: Any) -> dict[str, tuple[str, ...]]:

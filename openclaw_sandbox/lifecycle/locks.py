@@ -1,4 +1,4 @@
-"""Locks across processes. A lock dies with its holder; its file stays and means nothing."""
+"""The locks of a state folder: one maker per container, one writer per file."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import os
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.errors import SandboxBusyError, StateFileError
+from openclaw_sandbox.flock import lock_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from filelock import BaseFileLock
+    from openclaw_sandbox.flock import FileLock
 
 #: Longer than one creation with its setup command: whoever holds a lock this long hangs.
 LOCK_TIMEOUT_S = 660.0
@@ -41,21 +42,17 @@ def sandbox_lock(state_dir: Path, name: str, *, timeout_s: float = LOCK_TIMEOUT_
         lock.release()
 
 
-def acquire(path: Path, *, timeout_s: float) -> BaseFileLock | None:
+def acquire(path: Path, *, timeout_s: float) -> FileLock | None:
     """Lock a file, which is made if need be; None if somebody else held it all the time.
 
     Raises:
         StateFileError: the file cannot be made or opened.
     """
-    from filelock import FileLock, Timeout
-
     try:
         make_folder(path.parent)
-        lock = FileLock(path, mode=0o600, thread_local=False)
-        lock.acquire(timeout=timeout_s, poll_interval=0.01)
-        give_to_owner_of(path.parent, path)
-    except Timeout:
-        return None
+        lock = lock_file(path, timeout_s=timeout_s)
+        if lock is not None:
+            give_to_owner_of(path.parent, path)
     except OSError as error:
         raise unusable(path, error) from None
     return lock

@@ -37,17 +37,27 @@ def follow(places: Sequence[Place]) -> Iterator[Record]:
     """
     tails = [_Tail(place) for place in places]
     open_records: dict[str, Record] = {}
-    while True:
-        for line in [line for tail in tails for line in tail.lines()]:
-            item = parse_line(line)
-            if isinstance(item, Record):
-                if item.verdict == "allow":
-                    open_records[item.id] = item
-                yield item
-            elif item is not None and item.id in open_records:
-                record = open_records.pop(item.id)
-                yield replace(record, bytes_up=item.bytes_up, bytes_down=item.bytes_down, error=item.error)
-        time.sleep(_POLL_S)
+    try:
+        while True:
+            for line in [line for tail in tails for line in tail.lines()]:
+                if (record := _followed(line, open_records)) is not None:
+                    yield record
+            time.sleep(_POLL_S)
+    finally:
+        for tail in tails:
+            tail.close()
+
+
+def _followed(line: str, open_records: dict[str, Record]) -> Record | None:
+    item = parse_line(line)
+    if isinstance(item, Record):
+        if item.verdict == "allow":
+            open_records[item.id] = item
+        return item
+    if item is None or item.id not in open_records:
+        return None
+    record = open_records.pop(item.id)
+    return replace(record, bytes_up=item.bytes_up, bytes_down=item.bytes_down, error=item.error)
 
 
 class _Tail:
@@ -73,6 +83,10 @@ class _Tail:
             self._file.close()
             self._file = None
         return [line.decode("utf-8", "replace") for line in whole]
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
 
     def _open(self) -> BufferedReader | None:
         return self._path.open("rb") if self._path.exists() else None

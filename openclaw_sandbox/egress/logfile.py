@@ -31,6 +31,10 @@ class LogFile:
         if self._file.tell() > self._max:
             self._turn()
 
+    def close(self) -> None:
+        """Write no more."""
+        self._file.close()
+
     def _open(self) -> TextIOWrapper:
         file = self._path.open("a", encoding="utf-8")
         self._path.chmod(0o644)

@@ -1,0 +1,124 @@
+"""The gateway's log: written, turned over, read, followed, and what a command needed by it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from openclaw_sandbox.egress import journal
+from openclaw_sandbox.egress.journal import follow, needs, read_all
+from openclaw_sandbox.egress.logfile import LogFile, log_files
+from openclaw_sandbox.egress.place import Place
+from openclaw_sandbox.egress.records import End, Record, decision_line, end_line, now, parse_line, parse_log
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def record(**changes: Any) -> Record:
+    given = {
+        "id": "1",
+        "time": "2026-01-02T03:04:05.678Z",
+        "sandbox": "s",
+        "via": "connect",
+        "host": "a.example",
+        "port": 443,
+        "verdict": "allow",
+        "reason": "r",
+        "rule": "a.example (config.yml:3)",
+    }
+    return Record(**{**given, **changes})
+
+
+def test_lines_come_back() -> None:
+    assert parse_line(decision_line(record())) == record()
+    assert parse_line(end_line("1", up=2, down=3, error="e")) == End(
+        id="1", bytes_up=2, bytes_down=3, error="e"
+    )
+    for line in ("", "x", "[]", "1", "{}", '{"decision": {}}', '{"end": null}'):
+        assert parse_line(line) is None
+
+
+def test_a_decision_and_its_end_are_one_record() -> None:
+    lines = [
+        decision_line(record()),
+        "Traceback",
+        end_line("1", up=2, down=3),
+        end_line("9", up=0, down=0),
+        decision_line(record(id="2", verdict="deny")),
+    ]
+    first, second = parse_log(lines)
+    assert (first.bytes_up, first.bytes_down) == (2, 3)
+    assert second.bytes_up is None
+
+
+def test_now_sorts_as_text() -> None:
+    assert now().endswith("Z")
+    assert len(now()) == len("2026-01-02T03:04:05.678Z")
+
+
+def place(tmp_path: Path) -> Place:
+    (tmp_path / "log").mkdir(exist_ok=True)
+    return Place(root=tmp_path, key="k")
+
+
+def test_the_file_is_turned_over_and_read_in_order(tmp_path: Path) -> None:
+    here = place(tmp_path)
+    log = LogFile(here.log_file, max_bytes=300)
+    for number in range(8):
+        log(decision_line(record(id=str(number), time=f"2026-01-02T03:04:0{number}.000Z")))
+    log.close()
+    assert len(log_files(here.log_file)) == 3
+    kept = [item.id for item in read_all([here])]
+    assert kept == sorted(kept)
+    assert kept[-1] == "7"
+    assert len(kept) < 8
+
+
+def test_following_sees_what_comes_and_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = place(tmp_path)
+    log = LogFile(here.log_file, max_bytes=700)
+    log(decision_line(record(id="old")))
+    pending = [
+        lambda: log(decision_line(record(id="new"))),
+        lambda: log(end_line("new", up=1, down=2)),
+        lambda: [log(decision_line(record(id=f"n{n}", verdict="deny"))) for n in range(4)],  # turns it over
+        lambda: log(decision_line(record(id="last", verdict="deny"))),
+    ]
+    monkeypatch.setattr(journal.time, "sleep", lambda _s: pending.pop(0)() if pending else None)
+    seen = []
+    following = follow([here])
+    for item in following:
+        seen.append((item.id, item.bytes_down))
+        if item.id == "last":
+            break
+    following.close()
+    log.close()
+    denied = [(name, None) for name in ("n0", "n1", "n2", "n3", "last")]
+    assert seen == [("new", None), ("new", 2), *denied]
+
+
+def test_what_a_command_needed() -> None:
+    found = needs(
+        [
+            record(bytes_down=10),
+            record(port=80, bytes_down=5),
+            record(host="b.example", port=22, verdict="deny", reason="port 22"),
+            record(host="169.254.169.254", verdict="deny"),
+            record(host="in.example", verdict="deny", reason="it resolves to 10.0.0.1 (private)"),
+            record(host="gone.example", error="its name does not resolve"),
+            record(host="2001:db8::1", port=443),
+            record(host=""),
+        ]
+    )
+    assert [(need.entry, bool(need.never), need.problem) for need in found] == [
+        ("169.254.169.254", True, ""),
+        ("[2001:db8::1]", False, ""),
+        ("a.example", False, ""),
+        ("b.example:22", False, ""),
+        ("gone.example", False, "its name does not resolve"),
+        ("in.example", True, ""),
+    ]
+    assert found[2].bytes_down == 15
+    assert found[2].requests == 2

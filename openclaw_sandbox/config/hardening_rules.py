@@ -116,7 +116,7 @@ def _block_rules(home: str) -> dict[str, Rule]:
         "ulimits": Named(key=measures.ulimit_name, value=measures.ulimit),
         "disk_read_bps": measures.rate,
         "disk_write_bps": measures.rate,
-        "file_access": {"allowed_paths": [measures.container_path], "deny_paths": [measures.container_path]},
+        "file_access": {"allowed_paths": [measures.text], "deny_paths": [measures.text]},
         "allow_unenforced": [_known_key],
         "log": {"max_size": measures.size, "max_file": measures.count(1, 1000), "labels": [measures.text]},
         "health_check": {

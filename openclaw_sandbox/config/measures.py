@@ -107,6 +107,8 @@ def cpu_set(value: Any) -> list[int]:
         if not first <= last <= _MAX_CPU:
             raise ValueError(f'expected processors such as "0,1" or "0-3", found {_shown(part)}')
         found.update(range(first, last + 1))
+    if not found:
+        raise ValueError('expected processors such as "0,1" or "0-3", found none')
     return sorted(found)
 
 

@@ -7,15 +7,14 @@ import stat
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.config.problems import refused_file
+from openclaw_sandbox.config.sizes import human_size
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_MIB = 1 << 20
-
 #: Larger files are refused before they are read. It is OpenClaw's own bound for an included file; real
 #: configs stay under a tenth of it.
-MAX_CONFIG_BYTES = 2 * _MIB
+MAX_CONFIG_BYTES = 2 << 20
 
 
 def read_text(path: Path, *, max_bytes: int, what: str = "config file", hard_links: bool = True) -> str:
@@ -48,7 +47,7 @@ def _read_bytes(path: Path, *, max_bytes: int, what: str, hard_links: bool) -> b
     finally:
         os.close(handle)
     if len(raw) > max_bytes:
-        limit = f"{max_bytes // _MIB} MiB"
+        limit = human_size(max_bytes)
         raise refused_file(path, f"the {what} is larger than {limit}", hint=f"keep the {what} under {limit}")
     return raw
 

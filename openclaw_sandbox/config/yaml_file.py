@@ -34,6 +34,7 @@ _WORDS = (
     ("could not find expected ':'", 'a ":" is missing after this key'),
     ("unexpected end of stream", "this text is never closed with a quote"),
     ("but got '<stream end>'", "the file ends inside a list or an object: a bracket is missing"),
+    ("expected ',' or", 'a "," or a closing bracket is missing before this'),
     ("expected <block end>", "this line does not fit those above it: check the indentation"),
 )
 
@@ -187,6 +188,8 @@ class _Builder:
         else:
             path = self._place_in_mapping(event, value, self.stack[-1])
         self.positions.values[path] = event.start_mark.index
+        if value is None and not event.value:  # a value left out begins, for the parser, on some later line
+            self.positions.values[path] = self.positions.keys.get(path, event.start_mark.index)
         return path
 
     def _place_in_mapping(self, event: Any, value: Any, frame: _Frame) -> KeyPath:

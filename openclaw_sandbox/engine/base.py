@@ -48,6 +48,8 @@ class EngineInfo:
     runtime_args: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     default_runtime: str
     warnings: tuple[str, ...]
+    #: Whether its storage driver can bound what a container writes beside its mounts.
+    layer_quota: bool = False
     log_driver: str = ""
     live_restore: bool = False
     #: Versions of the engine's parts, by its own names: "containerd", "runc", "docker-init".
@@ -269,10 +271,11 @@ class Engine(Protocol):
         """
         ...
 
-    def start(self, container_id: str) -> None:
-        """Start it; already running is fine.
+    def start(self, container_id: str, *, timeout_s: float | None = None) -> None:
+        """Start it; already running is fine. `timeout_s`: instead of the engine's own deadline.
 
         Raises:
+            EngineHangingError: it took too long, and may still be starting.
             SpecRefusedError: the runtime refused (a limit, a mount, the profile). The container still exists.
         """
         ...

@@ -25,6 +25,7 @@ from openclaw_sandbox.lifecycle.registry import Entry, Kind, Registry
 from openclaw_sandbox.lifecycle.settle import entry_of, settle
 from openclaw_sandbox.lifecycle.setup_command import SetupFailedError
 from openclaw_sandbox.lifecycle.shared import folders_fixed
+from openclaw_sandbox.lifecycle.starting import start
 from openclaw_sandbox.lifecycle.survivors import survivors_of
 from openclaw_sandbox.lifecycle.way_out import open_way_out
 from openclaw_sandbox.policy.model import Scope
@@ -164,7 +165,7 @@ def _carry_out(desk: _Desk, action: planning.Action, observed: Observed | None) 
             return replace(_made(desk), action="replaced", reason=reason)
         case planning.Start(id=container_id):
             desk.log(f"starting {desk.name}")
-            desk.engine.start(container_id)
+            start(desk.engine, container_id, desk.blueprint.spec)
             return replace(_kept(desk, observed), action="started")
         case planning.Keep(stale=stale):
             return _kept(desk, observed, stale)

@@ -7,6 +7,7 @@ itself tells.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import Issue, SpecRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from openclaw_sandbox.engine.base import EngineInfo
     from openclaw_sandbox.spec.model import ContainerSpec, UlimitSpec
@@ -34,6 +35,17 @@ class Fitted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What a spec alone does not tell: whether the sandbox has a way out, and which mounts are sockets."""
+
+    way_out: bool = False
+    sockets: tuple[str, ...] = ()
+
+
+NO_NEEDS = Needs()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
     """A field of a spec that an engine would not enforce. `allow` is its key in `allow_unenforced`."""
 
@@ -43,35 +55,100 @@ class Gap:
     tolerable: bool = False  # said, not refused: the limit beside it still holds
 
 
-def fit(spec: ContainerSpec, info: EngineInfo, *, allowed: Collection[str] = ()) -> Fitted:
+def fit(
+    spec: ContainerSpec, info: EngineInfo, *, allowed: Collection[str] = (), needs: Needs = NO_NEEDS
+) -> Fitted:
     """`spec` as `info`'s engine can keep it.
 
     Raises:
         SpecRefusedError: something would be ignored, and `allowed` (keys of `allow_unenforced`) lacks it.
     """
     _refuse_runtime(spec, info)
-    gaps = list(find_gaps(spec, info))
+    gaps = list(find_gaps(spec, info, needs))
+    _refuse(gaps, allowed)
+    ulimits, lowered = _lower_ulimits(spec.ulimits, info)
+    cpus = spec.cpus
+    if cpus is not None and 0 < info.cpus < cpus:
+        lowered.append(f"docker.cpus: {cpus:g} lowered to {info.cpus}, which is what the host has")
+        cpus = float(info.cpus)
+    disk = spec.disk
+    if disk.size_bytes is not None and not info.layer_quota:
+        disk = replace(disk, size_bytes=None)
+    if spec.disk.size_bytes is not None:
+        lowered.append(f"resource_limits.disk: {disk_means(info)}")
+    return Fitted(
+        spec=replace(spec, ulimits=ulimits, cpus=cpus, disk=disk),
+        lowered=tuple(lowered),
+        unenforced=tuple(map(_told, gaps)),
+    )
+
+
+def disk_means(info: EngineInfo) -> str:
+    """Which means hold a disk limit on this engine. A bind mount has no quota: the workspace is watched."""
+    watch = "the workspace is watched while a command runs, which is ended when it passes the limit"
+    if info.layer_quota:
+        return f"{watch}; a quota of the engine ({info.storage_driver}) bounds everything else"
+    return f"{watch}; the engine's storage ({info.storage_driver}) has no quota"
+
+
+def _told(gap: Gap) -> str:
+    return f"{gap.key}: not enforced: {gap.why}"
+
+
+def _refuse(gaps: Sequence[Gap], allowed: Collection[str]) -> None:
     refused = [gap for gap in gaps if gap.allow not in allowed and not gap.tolerable]
     if refused:
         raise SpecRefusedError(
             "This engine would accept these settings and not enforce them.",
             issues=[Issue(path=gap.key, message=gap.why) for gap in refused],
             hint="Use an engine that can, or name them in allow_unenforced in config.yml: "
-            + ", ".join(gap.allow for gap in refused),
+            + ", ".join(dict.fromkeys(gap.allow for gap in refused)),
         )
-    ulimits, lowered = _lower_ulimits(spec.ulimits, info)
-    cpus = spec.cpus
-    if cpus is not None and 0 < info.cpus < cpus:
-        lowered.append(f"docker.cpus: {cpus:g} lowered to {info.cpus}, which is what the host has")
-        cpus = float(info.cpus)
-    return Fitted(
-        spec=replace(spec, ulimits=ulimits, cpus=cpus),
-        lowered=tuple(lowered),
-        unenforced=tuple(f"{gap.key}: not enforced: {gap.why}" for gap in gaps),
-    )
 
 
-def find_gaps(spec: ContainerSpec, info: EngineInfo) -> Iterator[Gap]:
+#: What engines call a setting when they made the container without it -> our key, its word in config.yml.
+_DISCARDED = (
+    (r"block i/o weight", "resource_limits.disk_io_weight", "disk_io_weight"),
+    (r"(bps|iops) block (i/o )?(read|write)|block i/o (bps|iops)", "resource_limits.disk_iops", "disk_iops"),
+    (r"memory reservation|soft limit", "resource_limits.memory_reservation", "memory_reservation"),
+    (r"without swap|swap limit", "docker.memorySwap", "memory_swap"),
+    (r"memory limit", "docker.memory", "memory"),
+    (r"pids? limit", "docker.pidsLimit", "pids"),
+    (r"cpu shares", "resource_limits.cpu_shares", "cpu_shares"),
+    (r"cpuset", "resource_limits.cpuset", "cpuset"),
+    (r"cpu cfs|cpu quota", "docker.cpus", "cpus"),
+    (r"published ports", "ports", "ports"),
+)
+
+
+def judge_warnings(
+    warnings: Sequence[str], fitted: Fitted, *, allowed: Collection[str] = ()
+) -> tuple[str, ...]:
+    """What an engine said when it made a container, as sentences for the operator.
+
+    Raises:
+        SpecRefusedError: it left a setting out, and `allowed` does not name it. The container exists.
+    """
+    told, gaps = [], []
+    for warning in warnings:
+        if not re.search(r"discarded|without swap|not supported|ignored", warning, re.IGNORECASE):
+            told.append(warning)
+            continue
+        gap = _discarded(warning)
+        if not any(gap.key in said for said in fitted.unenforced):
+            gaps.append(gap)
+    _refuse(gaps, allowed)
+    return (*told, *map(_told, gaps))
+
+
+def _discarded(warning: str) -> Gap:
+    for pattern, key, allow in _DISCARDED:
+        if re.search(pattern, warning, re.IGNORECASE):
+            return Gap(key=key, allow=allow, why=f"the engine says: {warning}")
+    return Gap(key="the engine", allow="(it has no key)", why=f"it says: {warning}")
+
+
+def find_gaps(spec: ContainerSpec, info: EngineInfo, needs: Needs = NO_NEEDS) -> Iterator[Gap]:
     """What this engine would take and not keep."""
     limits = (
         ("memory", "docker.memory", spec.memory_bytes),
@@ -92,20 +169,63 @@ def find_gaps(spec: ContainerSpec, info: EngineInfo) -> Iterator[Gap]:
         yield Gap(key="docker.apparmorProfile", allow="apparmor_profile", why="the engine has no AppArmor")
     if spec.selinux_label is not None and not info.selinux:
         yield Gap(key="selinux_label", allow="selinux_label", why="the engine has no SELinux")
-    if is_gvisor(spec.runtime) and spec.seccomp.profile is not None and not _applies_seccomp(spec, info):
-        why = f"{spec.runtime} applies no seccomp profile unless its arguments hold --oci-seccomp"
-        yield Gap(key="seccomp_profile", allow="seccomp_profile", why=why)
     if not info.seccomp:
         yield Gap(key="docker.seccompProfile", allow="seccomp_profile", why="the engine has no seccomp")
+    yield from _disk_gaps(spec, info)
+    if is_gvisor(spec.runtime):
+        yield from _gvisor_gaps(spec, info.runtime_args.get(spec.runtime or "", ()), needs)
+
+
+def _disk_gaps(spec: ContainerSpec, info: EngineInfo) -> Iterator[Gap]:
+    """A rootless engine without cgroups takes these too. Whether others can, they say when they are asked."""
+    if info.cgroup_driver != "none":
+        return
+    disk, why = spec.disk, "the engine is rootless and has no cgroups on this host"
+    if spec.memory_reservation_bytes is not None:
+        yield Gap(key="resource_limits.memory_reservation", allow="memory_reservation", why=why)
+    if disk.weight is not None:
+        yield Gap(key="resource_limits.disk_io_weight", allow="disk_io_weight", why=why)
+    for key, limits in (
+        ("resource_limits.disk_iops", (*disk.read_iops, *disk.write_iops)),
+        ("disk_read_bps", disk.read_bps),
+        ("disk_write_bps", disk.write_bps),
+    ):
+        if limits:
+            yield Gap(key=key, allow=key.rpartition(".")[2], why=why)
+
+
+def _gvisor_gaps(spec: ContainerSpec, args: Sequence[str], needs: Needs) -> Iterator[Gap]:
+    """gVisor is a kernel of its own: what the host's kernel would enforce, it must be told to."""
+    name = spec.runtime
+    if spec.seccomp.profile is not None and not _holds(args, "oci-seccomp"):
+        why = f"{name} applies no seccomp profile unless its arguments hold --oci-seccomp"
+        yield Gap(key="seccomp_profile", allow="seccomp_profile", why=why)
+    if spec.masked_paths:
+        why = f"{name} does not hide paths of the image: {', '.join(spec.masked_paths)}"
+        yield Gap(key="file_access.deny_paths", allow="deny_paths", why=why)
+    if needs.sockets and not _holds(args, "host-uds", "open", "all"):
+        why = f"{name} opens no socket of the host unless its arguments hold --host-uds=open"
+        yield Gap(key=f"mounts {', '.join(needs.sockets)}", allow="mounts", why=why)
+    if needs.way_out and not _holds(args, "network", "host"):
+        why = f"{name} has a network of its own, which the way out does not reach without --network=host"
+        yield Gap(key="allowed_hosts", allow="allowed_hosts", why=why)
+    if spec.network != "none" and _holds(args, "network", "none"):
+        why = f"{name} has no network at all: its arguments hold --network=none"
+        yield Gap(key="docker.network", allow="network", why=why, tolerable=True)
+
+
+def _holds(args: Sequence[str], flag: str, *values: str) -> bool:
+    """Whether a runtime's arguments hold a flag (with one of these values, if any are named)."""
+    said = [arg.lstrip("-").partition("=") for arg in args if arg.startswith("-")]
+    return any(
+        name == flag and (value in values if values else value not in ("false", "0"))
+        for name, _, value in said
+    )
 
 
 def is_gvisor(runtime: str | None) -> bool:
     """gVisor by the name that its documentation registers it under, or one that begins so."""
     return runtime is not None and runtime.startswith("runsc")
-
-
-def _applies_seccomp(spec: ContainerSpec, info: EngineInfo) -> bool:
-    return any(arg.startswith("--oci-seccomp") for arg in info.runtime_args.get(spec.runtime or "", ()))
 
 
 def _refuse_runtime(spec: ContainerSpec, info: EngineInfo) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from openclaw_sandbox.engine.base import ContainerState
 from openclaw_sandbox.errors import EngineError, UsageError
 from openclaw_sandbox.lifecycle.ensure import create
+from openclaw_sandbox.lifecycle.starting import start
 from openclaw_sandbox.policy.environment import looks_secret
 from openclaw_sandbox.spec import labels
 from openclaw_sandbox.spec.build import exec_env, state_hash
@@ -42,7 +43,7 @@ def start_job(blueprint: Blueprint, request: RunRequest, engine: Engine) -> str:
     )
     container_id, _ = create(spec, blueprint, engine)
     try:
-        engine.start(container_id)
+        start(engine, container_id, spec)
     except BaseException:
         engine.remove(container_id, force=True)
         raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.dataclass import dataclass
@@ -16,9 +17,10 @@ from openclaw_sandbox.errors import (
 )
 from openclaw_sandbox.lifecycle import intents
 from openclaw_sandbox.lifecycle.blueprint import missing_image
-from openclaw_sandbox.lifecycle.fit import fit
+from openclaw_sandbox.lifecycle.fit import Needs, fit, judge_warnings
 from openclaw_sandbox.lifecycle.settle import remove_quietly
 from openclaw_sandbox.lifecycle.setup_command import SETUP_TIMEOUT_S, run_setup
+from openclaw_sandbox.lifecycle.starting import start
 from openclaw_sandbox.lifecycle.way_out import close_way_out, open_way_out
 from openclaw_sandbox.spec import labels
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from openclaw_sandbox.engine.base import Engine, Observed
     from openclaw_sandbox.lifecycle.blueprint import Blueprint
     from openclaw_sandbox.lifecycle.intents import Intent
+    from openclaw_sandbox.policy.model import EffectivePolicy
     from openclaw_sandbox.spec.model import ContainerSpec
 
 #: The containers this process is making or will remove, by id. At its end, however it comes, the locks go,
@@ -65,7 +68,7 @@ def make(
     staged = replace(spec, name=own_name(spec.name, "setup")) if policy.hardening.setup_command else spec
     container_id, warnings = create(staged, blueprint, engine)
     try:
-        engine.start(container_id)
+        start(engine, container_id, spec)
         open_way_out(policy, engine, container_id, log=log)
         if staged is not spec:
             log(f"running the setup command (at most {SETUP_TIMEOUT_S:g} s)")
@@ -93,8 +96,10 @@ def create(spec: ContainerSpec, blueprint: Blueprint, engine: Engine) -> tuple[s
         SpecRefusedError: the engine cannot or would not enforce a field. Nothing was made.
         StateFileError: what is to be made cannot be written down. Nothing was made.
     """
-    fitted = fit(spec, engine.info(), allowed=blueprint.policy.hardening.allow_unenforced)
-    intent = intents.declare(blueprint.policy.state_dir, spec.name)
+    policy = blueprint.policy
+    allowed = policy.hardening.allow_unenforced
+    fitted = fit(spec, engine.info(), allowed=allowed, needs=needs_of(spec, policy))
+    intent = intents.declare(policy.state_dir, spec.name)
     try:
         named = {**blueprint.labels, labels.OWNER: intent.owner}
         container_id, warnings = engine.create(fitted.spec, labels=named)
@@ -104,8 +109,19 @@ def create(spec: ContainerSpec, blueprint: Blueprint, engine: Engine) -> tuple[s
     except BaseException:
         _give_up(intent, engine)
         raise
+    try:
+        told = judge_warnings(warnings, fitted, allowed=allowed)
+    except SpecRefusedError:
+        _give_up(intent, engine, container_id)
+        raise
     _IN_HAND[container_id] = intent
-    return container_id, (*fitted.lowered, *fitted.unenforced, *warnings)
+    return container_id, (*fitted.lowered, *fitted.unenforced, *told)
+
+
+def needs_of(spec: ContainerSpec, policy: EffectivePolicy) -> Needs:
+    """What the engine must be able to do that only the policy and this host tell."""
+    sockets = tuple(mount.destination for mount in spec.mounts if Path(mount.source).is_socket())
+    return Needs(way_out=policy.egress is not None, sockets=sockets)
 
 
 def finish(container_id: str) -> None:

@@ -17,6 +17,7 @@ from openclaw_sandbox.lifecycle.diskwatch import DiskWatch
 from openclaw_sandbox.lifecycle.ensure import Blueprint, Ready, create, ensure, make
 from openclaw_sandbox.lifecycle.execute import Bounds, Ending, Execution, exit_status
 from openclaw_sandbox.lifecycle.reaper import MARK, Reaper, boot_ticks
+from openclaw_sandbox.lifecycle.starting import start
 from openclaw_sandbox.lifecycle.streams import raw_terminal
 from openclaw_sandbox.lifecycle.way_out import close_way_out
 from openclaw_sandbox.lifecycle.witness import Witness
@@ -273,7 +274,7 @@ def _run_as_main_process(
     _tell(warnings, listener)
     try:
         stream = engine.attach(container_id, stdin=streams.stdin is not None, tty=request.tty)
-        engine.start(container_id)
+        start(engine, container_id, spec)
         site = Site(blueprint, engine, container_id, fresh=True)
         return _drive(_MainCommand(engine, container_id, stream), site, request, streams)
     finally:

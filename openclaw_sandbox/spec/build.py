@@ -51,8 +51,6 @@ class BuildContext:
     #: The denied container paths that are files, and the empty file of the host that covers them.
     hidden_files: frozenset[str] = frozenset()
     empty_file: str = ""
-    #: Bytes for the container's own layer; None where the engine's storage driver has no quota.
-    layer_bytes: int | None = None
 
 
 def state_hash(state_dir: str) -> str:
@@ -258,7 +256,7 @@ def _disk(policy: EffectivePolicy, context: BuildContext) -> DiskSpec:
         return tuple(DeviceLimit(device=device, per_second=per_second) for device in context.devices)
 
     return DiskSpec(
-        size_bytes=context.layer_bytes,
+        size_bytes=hardening.disk_bytes,
         read_bps=rates(hardening.disk_read_bps),
         write_bps=rates(hardening.disk_write_bps),
         read_iops=rates(hardening.disk_iops),

@@ -52,6 +52,29 @@ def ulimit_ceilings(socket_path: str | None) -> Mapping[str, int]:
     return {} if _may_exceed(status) else parse_limits(limits)
 
 
+def has_project_quota(folder: str) -> bool:
+    """Whether a folder of this machine lies on xfs with project quotas: there overlay2 can bound a layer."""
+    try:
+        return parse_project_quota(Path("/proc/self/mountinfo").read_text(), folder)
+    except OSError:
+        return False
+
+
+def parse_project_quota(mountinfo: str, folder: str) -> bool:
+    """The same, from the text of /proc/PID/mountinfo: the last of the longest mount points above counts."""
+    best, found = -1, False
+    for line in mountinfo.splitlines():
+        fields, _, rest = line.partition(" - ")
+        point = fields.split()[4]
+        above = folder == point or folder.startswith(point.rstrip("/") + "/")
+        if not above or len(point) < best:
+            continue
+        kind, _source, options = (*rest.split(), "", "", "")[:3]
+        best = len(point)
+        found = kind == "xfs" and bool({"prjquota", "pquota"} & set(options.split(",")))
+    return found
+
+
 def _peer_pid(socket_path: str) -> int:
     """The process that listens there, as the kernel knows it."""
     try:

@@ -21,7 +21,7 @@ from openclaw_sandbox.engine.base import (
     StartedExec,
 )
 from openclaw_sandbox.engine.docker import failure, translate
-from openclaw_sandbox.engine.docker.daemon import ulimit_ceilings
+from openclaw_sandbox.engine.docker.daemon import has_project_quota, ulimit_ceilings
 from openclaw_sandbox.engine.docker.frames import STDERR, Demultiplexer
 from openclaw_sandbox.engine.docker.info import parse_image, parse_info
 from openclaw_sandbox.engine.docker.networks import DockerNetworks
@@ -65,7 +65,11 @@ class DockerEngine:
         info = self._ok(self._http.request("GET", "/info", timeout_s=_QUICK_S), "describe itself").json()
         with self._parsing("describe itself"):
             parsed = parse_info(version or {}, info or {})
-        return replace(parsed, ulimit_ceilings=ulimit_ceilings(self._http.socket_path))
+        return replace(
+            parsed,
+            ulimit_ceilings=ulimit_ceilings(self._http.socket_path),
+            layer_quota=parsed.layer_quota or (self.local and _overlay_quota(parsed)),
+        )
 
     def image(self, reference: str) -> ImageInfo | None:
         """See Engine.image."""
@@ -90,9 +94,10 @@ class DockerEngine:
         with self._parsing("make the container"):
             return str(answer["Id"]), tuple(answer.get("Warnings") or ())
 
-    def start(self, container_id: str) -> None:
+    def start(self, container_id: str, *, timeout_s: float | None = None) -> None:
         """See Engine.start."""
-        response = self._http.request("POST", f"/containers/{container_id}/start", timeout_s=_SLOW_S)
+        path, deadline = f"/containers/{container_id}/start", timeout_s or _SLOW_S
+        response = self._http.request("POST", path, timeout_s=deadline)
         if response.status not in (204, 304):
             raise failure.create_failure(response.status, response.body, "")
 
@@ -273,6 +278,10 @@ class DockerEngine:
         if not 200 <= response.status < 300:
             raise failure.plain_failure(response.status, response.body, doing)
         return response
+
+
+def _overlay_quota(info: EngineInfo) -> bool:
+    return info.storage_driver == "overlay2" and has_project_quota(info.root_dir)
 
 
 class _Capture:

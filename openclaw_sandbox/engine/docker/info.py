@@ -20,6 +20,9 @@ _LIMIT_FIELDS = {
     "cpuset": "CPUSet",
 }
 
+#: Storage drivers that can always bound a container's own layer; overlay2 can on some file systems.
+_QUOTA_DRIVERS = ("btrfs", "zfs")
+
 
 def parse_info(version: Mapping[str, Any], info: Mapping[str, Any]) -> EngineInfo:
     """Both documents of the Docker API as one value. Absent fields become None, empty or False."""
@@ -51,6 +54,7 @@ def parse_info(version: Mapping[str, Any], info: Mapping[str, Any]) -> EngineInf
         runtime_args=_runtime_args(info.get("Runtimes")),
         default_runtime=str(info.get("DefaultRuntime") or ""),
         warnings=tuple(info.get("Warnings") or ()),
+        layer_quota=info.get("Driver") in _QUOTA_DRIVERS,
         log_driver=str(info.get("LoggingDriver") or ""),
         live_restore=bool(info.get("LiveRestoreEnabled")),
         components=_components(version),

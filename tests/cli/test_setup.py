@@ -1,0 +1,50 @@
+"""`setup`: command lines that cannot be carried out, and where no engine answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.tool import Tool
+
+WRONG = [
+    (["--base", "boostrap"], "'boostrap' is no source of a base image", "Did you mean 'bootstrap'?"),
+    (["--base", "./missing.tar"], "./missing.tar does not exist", "--save bundle.tar"),
+    (["--image", "comon"], "there is no image 'comon'", "Did you mean 'common'?"),
+    (["--check", "--uninstall"], "--check and --uninstall build nothing", ""),
+    (["--check", "--save", "b.tar"], "--check and --uninstall build nothing", ""),
+    (["--uninstall", "--base", "local"], "--check and --uninstall build nothing", ""),
+    (["--save", "/nonexistent/b.tar"], "the folder /nonexistent does not exist", ""),
+    (["--bogus"], "No such option: --bogus", "setup --help"),
+]
+
+
+@pytest.mark.parametrize(("argv", "words", "hint"), WRONG)
+def test_wrong_command_lines(argv: list[str], words: str, hint: str, tool: Tool) -> None:
+    done = tool("setup", *argv)
+    assert (done.status, done.out) == (2, b"")
+    assert words in done.said
+    assert hint in done.said
+
+    done = tool("setup", "--json", *argv)
+    assert done.status == 2
+    assert words in done.error["message"]
+    assert hint in done.error["hint"]
+    assert done.out.count(b"\n") == 1, "an error is one line: it may end a stream of lines"
+
+
+@pytest.mark.parametrize("mode", [[], ["--check"], ["--uninstall", "--force"], ["--dry-run"]])
+def test_without_an_engine_every_mode_says_so(mode: list[str], tool: Tool) -> None:
+    done = tool("setup", *mode)
+    assert done.status == 125
+    assert "no-engine.sock" in done.said
+    assert "setup --install-engine" in done.said
+    assert tool("setup", "--json", *mode).error["code"] == "engine.missing"
+
+
+def test_an_engine_elsewhere_is_not_installed_here(tool: Tool) -> None:
+    done = tool("setup", "--install-engine")
+    assert done.status == 2
+    assert "the environment names another engine" in done.said

@@ -6,16 +6,13 @@ Only the verb that was asked for is imported; each verb imports what is heavy wh
 from __future__ import annotations
 
 import errno
-import importlib
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox import __version__
-from openclaw_sandbox.cli.ui import ColorChoice, Ui
+from openclaw_sandbox.cli.ui import PROG, ColorChoice, Ui, version_line
 from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import SandboxError, UsageError
 
@@ -44,13 +41,12 @@ VERBS = {
     "stop": Verb("openclaw_sandbox.cli.jobs:stop"),
     "cp": Verb("openclaw_sandbox.cli.cp:cp"),
     "list": Verb("openclaw_sandbox.cli.list:list_sandboxes"),
+    "ensure": Verb("openclaw_sandbox.cli.ensure:ensure"),
+    "recreate": Verb("openclaw_sandbox.cli.recreate:recreate"),
     "explain": Verb("openclaw_sandbox.cli.explain:explain"),
     "egress": Verb("openclaw_sandbox.cli.egress:egress"),
     "verify": Verb("openclaw_sandbox.cli.verify:verify"),
 }
-
-_PROG = "openclaw-sandbox"
-_EPILOG = "Exit status: 0 done, 1 failed, 2 usage or config, 124 timed out, 125 sandbox or engine failed."
 
 
 def run_cli(argv: Sequence[str]) -> int:
@@ -78,9 +74,14 @@ def _carry_out(argv: Sequence[str]) -> int:
     verb = None if place is None else argv[place]
     ui = Ui()
     try:
-        command = _command(verb)
+        if list(argv) == ["--version"]:  # the whole of it: typer alone takes four times as long
+            ui.out(version_line())
+            return 0
+        from openclaw_sandbox.cli.tree import command_tree
+
+        command = command_tree(VERBS, verb)
         ui = _manners(argv, place, command)
-        status = command.main(args=list(argv), prog_name=_PROG, standalone_mode=False)
+        status = command.main(args=list(argv), prog_name=PROG, standalone_mode=False)
         sys.stdout.flush()
     except SandboxError as error:
         ui.error(error)
@@ -117,55 +118,6 @@ def _on_terminate(signum: int, _frame: object) -> None:
     for other in (signal.SIGTERM, signal.SIGHUP):  # what is undone now must not be interrupted again
         signal.signal(other, signal.SIG_IGN)
     raise Terminated(signum)
-
-
-def _command(verb: str | None) -> Any:
-    """The command tree: the whole of it for help and completion, else just the verb that was asked for."""
-    app = typer.Typer(
-        add_completion=False,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        invoke_without_command=True,
-        context_settings={"help_option_names": ["-h", "--help"]},
-        epilog=_EPILOG,
-        help="Explain, enforce and prove the sandbox of OpenClaw agents.",
-    )
-    app.callback()(_root)
-    for name in [verb] if verb else list(VERBS):
-        module_name, _, function = VERBS[name].target.partition(":")
-        module = importlib.import_module(module_name)
-        settings = {"allow_interspersed_args": False} if VERBS[name].passes_on else {}
-        epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in module.EXAMPLES.strip().splitlines())
-        target = getattr(module, function)
-        if isinstance(target, typer.Typer):
-            app.add_typer(target, name=name, epilog=epilog)
-        else:
-            app.command(name, context_settings=settings, epilog=epilog)(target)
-    return typer.main.get_command(app)
-
-
-def _print_version(asked: Annotated[bool, "the flag's value"]) -> None:
-    """Eager: it must end the command line before a missing verb is noticed."""
-    if asked:
-        sys.stdout.write(f"{_PROG} {__version__}\n")
-        raise typer.Exit
-
-
-def _root(
-    context: typer.Context,
-    _version: Annotated[
-        bool,
-        typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version),
-    ] = False,
-    profile: Annotated[
-        str | None,
-        typer.Option("--profile", metavar="NAME", help="As in `openclaw --profile`."),
-    ] = None,
-    dev: Annotated[bool, typer.Option("--dev", help="The same as --profile dev.")] = False,
-) -> None:
-    context.obj = {"profile": profile, "dev": dev}
-    if context.invoked_subcommand is None:
-        sys.stdout.write(context.get_help() + "\n")
 
 
 def _verb_at(argv: Sequence[str]) -> int | None:
@@ -215,13 +167,13 @@ def _unexpected(error: Exception, ui: Ui, verb: str | None) -> int:
     describe = getattr(error, "format_message", None)
     if describe is not None:
         context = getattr(error, "ctx", None)
-        hint = f"{context.command_path} --help" if context else f"{_PROG} --help"
+        hint = f"{context.command_path} --help" if context else f"{PROG} --help"
         ui.error(UsageError(_sentence(describe()), hint=f"See: {hint}"))
         return 2
     if os.environ.get("OPENCLAW_SANDBOX_DEBUG"):
         raise error
     bug = SandboxError(
-        f"This is a bug in {_PROG} {__version__}: {type(error).__name__}: {error}",
+        f"This is a bug in {PROG} {__version__}: {type(error).__name__}: {error}",
         hint="Run it again with OPENCLAW_SANDBOX_DEBUG=1 and report what it prints.",
     )
     ui.error(bug)

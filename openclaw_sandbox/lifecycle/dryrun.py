@@ -23,12 +23,12 @@ def describe(action: planning.Action, blueprint: Blueprint, request: RunRequest)
     command = f"run in it: {' '.join(request.argv)}"
     if request.alone:
         return [f"create a container like {blueprint.spec.name} for this command", command, "remove it"]
-    steps = _steps(action, blueprint.spec.name)
-    if steps[0].startswith("refuse"):
-        return steps
+    found = steps(action, blueprint.spec.name)
+    if found[0].startswith("refuse"):
+        return found
     if blueprint.policy.hardening.setup_command and isinstance(action, planning.Create | planning.Recreate):
-        steps.append("run docker.setupCommand in it")
-    return [*steps, command, *_beyond_the_line(blueprint)]
+        found.append("run docker.setupCommand in it")
+    return [*found, command, *_beyond_the_line(blueprint)]
 
 
 def _beyond_the_line(blueprint: Blueprint) -> list[str]:
@@ -42,7 +42,8 @@ def _beyond_the_line(blueprint: Blueprint) -> list[str]:
     return found
 
 
-def _steps(action: planning.Action, name: str) -> list[str]:
+def steps(action: planning.Action, name: str) -> list[str]:
+    """What makes the container run, one line each; one that begins with "refuse" is all there is."""
     match action:
         case planning.Refuse(error=error):
             return [f"refuse: {error.brief}"]
@@ -54,8 +55,8 @@ def _steps(action: planning.Action, name: str) -> list[str]:
             return [f"create and start {name}"]
         case planning.Start():
             return [f"start {name}"]
-        case planning.Keep():
-            return [f"use {name}, which runs"]
+        case planning.Keep(stale=stale):
+            return [f"use {name}, which runs{f', although {stale}' if stale else ''}"]
     assert_never(action)
 
 

@@ -65,6 +65,14 @@ class Policies:
             return Found(why_not=f"the scope of agent {agent_id} is {scope} now", unused=True)
         return Found(policy=fitting)
 
+    def of_session(self, session_key: str) -> EffectivePolicy | None:
+        """The policy of a session by its full key; None if the config has none for it."""
+        if self._config is None:
+            return None
+        agent_id = sessions.status_agent(session_key, self.agents()[0])
+        policy = self.of_agent(agent_id)
+        return None if isinstance(policy, str) else for_session(policy, session_key)
+
     def of_agent(self, agent_id: str) -> EffectivePolicy | str:
         """The policy of an agent's main session, or why there is none."""
         if agent_id not in self._by_agent:

@@ -10,6 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, TextIO
 
+from openclaw_sandbox import __version__
 from openclaw_sandbox.dataclass import dataclass
 
 if TYPE_CHECKING:
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
 
     from openclaw_sandbox.errors import Issue, SandboxError
     from openclaw_sandbox.policy.model import Finding
+
+
+PROG = "openclaw-sandbox"
+
+
+def version_line() -> str:
+    """What `--version` prints."""
+    return f"{PROG} {__version__}\n"
 
 
 class ColorChoice(enum.Enum):

@@ -95,6 +95,10 @@ class _Service:
         if request is None:
             return False
         target = read_request(request, self._pinned)
+        if isinstance(target, Target) and _head_size(request) > self._session.limits.header_bytes:
+            target = Refusal(
+                status=431, reason="a head that is too large", host=target.host, port=target.port
+            )
         if isinstance(target, Target) and _length(request) > self._session.limits.request_bytes:
             target = Refusal(
                 status=413, reason="a body that is too large", host=target.host, port=target.port
@@ -319,6 +323,11 @@ class _TooLargeError(Exception):
 
 def _has_body(request: h11.Request) -> bool:
     return any(name in (b"content-length", b"transfer-encoding") for name, _ in request.headers)
+
+
+def _head_size(request: h11.Request) -> int:
+    """The parser only bounds a head that comes in pieces."""
+    return len(request.target) + sum(len(name) + len(value) + 4 for name, value in request.headers)
 
 
 def _length(request: h11.Request) -> int:

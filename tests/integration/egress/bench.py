@@ -6,7 +6,6 @@ The loopback is refused by every policy unless it is listed by address, so tests
 from __future__ import annotations
 
 import asyncio
-import re
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING

@@ -29,7 +29,6 @@ from openclaw_sandbox.errors import (
     ImageMissingError,
     SandboxConflictError,
 )
-from openclaw_sandbox.flock import lock_file
 from openclaw_sandbox.image.recipes import GATEWAY_REFERENCE
 from openclaw_sandbox.policy.egress import PROXY_PORT
 from openclaw_sandbox.spec import labels
@@ -266,12 +265,12 @@ def _last_words(engine: Engine, container_id: str) -> list[str]:
 @contextlib.contextmanager
 def _lock(place: Place) -> Iterator[None]:
     """One maker per gateway, across processes."""
-    lock = lock_file(place.root / "lock", timeout_s=3 * _READY_S)
-    if lock is None:
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(place.root / "lock", timeout=3 * _READY_S):
+            yield
+    except Timeout:
         raise EgressError(
             "Another process has been making the egress gateway for too long.", hint="Run the command again."
-        )
-    try:
-        yield
-    finally:
-        lock.release()
+        ) from None

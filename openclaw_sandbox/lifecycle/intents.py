@@ -19,7 +19,7 @@ from openclaw_sandbox.lifecycle.locks import acquire
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from openclaw_sandbox.flock import FileLock
+    from filelock import BaseFileLock
 
 OWNER_DIGITS = 16
 _ATTEMPTS = 5
@@ -32,7 +32,7 @@ class Intent:
     name: str
     owner: str
     path: Path
-    lock: FileLock
+    lock: BaseFileLock
 
     def done(self) -> None:
         """The container stands on its own now, or is gone: nobody has to look after it."""

@@ -1,4 +1,4 @@
-"""The locks of a state folder: one maker per container, one writer per file."""
+"""Locks across processes. A lock dies with its holder; its file stays and means nothing."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import os
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.errors import SandboxBusyError, StateFileError
-from openclaw_sandbox.flock import lock_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from openclaw_sandbox.flock import FileLock
+    from filelock import BaseFileLock
 
 #: Longer than one creation with its setup command: whoever holds a lock this long hangs.
 LOCK_TIMEOUT_S = 660.0
@@ -42,17 +41,21 @@ def sandbox_lock(state_dir: Path, name: str, *, timeout_s: float = LOCK_TIMEOUT_
         lock.release()
 
 
-def acquire(path: Path, *, timeout_s: float) -> FileLock | None:
+def acquire(path: Path, *, timeout_s: float) -> BaseFileLock | None:
     """Lock a file, which is made if need be; None if somebody else held it all the time.
 
     Raises:
         StateFileError: the file cannot be made or opened.
     """
+    from filelock import FileLock, Timeout
+
     try:
         make_folder(path.parent)
-        lock = lock_file(path, timeout_s=timeout_s)
-        if lock is not None:
-            give_to_owner_of(path.parent, path)
+        lock = FileLock(path, mode=0o600, thread_local=False)
+        lock.acquire(timeout=timeout_s, poll_interval=0.01)
+        give_to_owner_of(path.parent, path)
+    except Timeout:
+        return None
     except OSError as error:
         raise unusable(path, error) from None
     return lock

@@ -1,7 +1,7 @@
 """HTTP/1.1 to an engine's unix socket, with a deadline on every call.
 
-The SDK costs more to import than a warm `run` takes altogether, so the hot verbs speak for themselves. How an
-answer is read stands in answer.py; here are sockets, deadlines, and who is to blame when they fail.
+The SDK costs more to import than a warm `run` takes altogether, so the hot verbs speak for themselves. The
+protocol is h11's; what stands here is sockets, deadlines, and who is to blame when they fail.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
+import h11
+
 from openclaw_sandbox.dataclass import dataclass
-from openclaw_sandbox.engine.docker.answer import Answer, BrokenAnswerError
 from openclaw_sandbox.errors import (
     EngineDeadError,
     EngineError,
@@ -105,9 +106,11 @@ class UnixTransport:
                 response = Response(status=status, body=call.rest())
                 call.sock.close()
                 return response, call.sock, b""
+            leftover = call.connection.trailing_data[0]
+            if status == 200:  # engines before the upgrade dance: the body simply is the stream
+                leftover = call.raw_after_head()
             call.sock.settimeout(None)
-            # 200: engines before the upgrade dance, whose body simply is the stream.
-            return Response(status=status, body=b""), call.sock, call.answer.leftover
+            return Response(status=status, body=b""), call.sock, leftover
         except BaseException:
             call.sock.close()
             raise
@@ -160,39 +163,46 @@ class _Call:
 
     def __init__(self, sock: socket.socket, address: str, timeout_s: float) -> None:
         self.sock = sock
-        self.answer = Answer()
+        self.connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=1 << 20)
         self._address = address
         self._budget_s = timeout_s
         self._deadline = time.monotonic() + timeout_s
+        self._received = bytearray()
 
     def extend(self, timeout_s: float) -> None:
         self._deadline = time.monotonic() + timeout_s
 
     def send(self, method: str, path: str, body: object, *, upgrade: bool = False) -> None:
         payload = b"" if body is None else json.dumps(body).encode()
-        lines = [f"{method} {_target(path)} HTTP/1.1", "Host: docker", "User-Agent: openclaw-sandbox"]
+        headers = [("Host", "docker"), ("User-Agent", "openclaw-sandbox")]
         if body is not None:
-            lines += ["Content-Type: application/json"]
+            headers += [("Content-Type", "application/json")]
         if upgrade:
-            lines += ["Connection: Upgrade", "Upgrade: tcp"]
+            headers += [("Connection", "Upgrade"), ("Upgrade", "tcp")]
         if method != "GET":
-            lines += [f"Content-Length: {len(payload)}"]
-        data = "\r\n".join([*lines, "", ""]).encode("ascii") + payload
+            headers += [("Content-Length", str(len(payload)))]
+        request = h11.Request(method=method, target=path, headers=headers)
+        data = self.connection.send(request) or b""
+        if payload:
+            data += self.connection.send(h11.Data(data=payload)) or b""
+        data += self.connection.send(h11.EndOfMessage()) or b""
         self._io(lambda: self.sock.sendall(data))
 
     def head(self) -> int:
         """Status of the answer. 101 leaves the rest of the connection to the caller."""
         while True:
-            self._piece()
-            if self.answer.status is not None:
-                return self.answer.status
-            self._receive()
+            event = self._event()
+            if isinstance(event, h11.Response):
+                return event.status_code
+            if isinstance(event, h11.InformationalResponse) and event.status_code == 101:
+                return 101
 
     def data(self) -> bytes | None:
         """The next piece of the body; None at its end."""
-        while (piece := self._piece()) == b"":
-            self._receive()
-        return piece
+        event = self._event()
+        if isinstance(event, h11.Data):
+            return bytes(event.data)
+        return None
 
     def rest(self) -> bytes:
         """The rest of the body."""
@@ -204,17 +214,26 @@ class _Call:
             parts.append(chunk)
         return b"".join(parts)
 
-    def _piece(self) -> bytes | None:
-        try:
-            return self.answer.piece()
-        except BrokenAnswerError as error:
-            raise EngineLostError(
-                f"The engine at {self._address} broke off in the middle of an answer ({error}).",
-                hint="Look at the engine's log: journalctl -u docker",
-            ) from None
+    def raw_after_head(self) -> bytes:
+        """What followed the head, undecoded."""
+        _, separator, after = bytes(self._received).partition(b"\r\n\r\n")
+        return after if separator else b""
 
-    def _receive(self) -> None:
-        self.answer.feed(self._io(lambda: self.sock.recv(_CHUNK)))
+    def _event(self) -> Any:
+        while True:
+            try:
+                event = self.connection.next_event()
+            except h11.RemoteProtocolError as error:
+                raise EngineLostError(
+                    f"The engine at {self._address} broke off in the middle of an answer ({error}).",
+                    hint="Look at the engine's log: journalctl -u docker",
+                ) from None
+            if event is not h11.NEED_DATA:
+                return event
+            data = self._io(lambda: self.sock.recv(_CHUNK))
+            if self.connection.their_state is h11.SEND_RESPONSE:
+                self._received += data
+            self.connection.receive_data(data)
 
     def _io(self, operation: Callable[[], Any]) -> Any:
         left = self._deadline - time.monotonic()
@@ -260,10 +279,3 @@ def hanging(address: str, budget_s: float) -> EngineHangingError:
 
 def _text(body: bytes) -> str:
     return body.decode("utf-8", "replace").strip()[:400]
-
-
-def _target(path: str) -> str:
-    """A path that can stand in a request line: its makers quote whatever came from elsewhere."""
-    if not path.isascii() or any(char <= " " or char == "\x7f" for char in path):
-        raise ValueError(f"{path!r} is no path of the engine's API")
-    return path

@@ -10,48 +10,45 @@ MASK = "***"
 #: No credential that is known by its shape is shorter.
 _MIN_SHAPED_CHARS = 12
 
-_NAME = re.compile(
-    r"(?:(?:api|access|secret|private|signing|encryption|master|service|auth)[_-]?key|token|password|passwd"
+_NAME = (
+    r"(?i)(?:(?:api|access|secret|private|signing|encryption|master|service|auth)[_-]?key|token|password|passwd"
     r"|passphrase|secret|credentials?|authorization|cookie|identitydata|(?:^|_)(?:key|pass|pwd|pin|auth))"
-    r"(?:_?\d+)?$",
-    re.IGNORECASE,
+    r"(?:_?\d+)?$"
 )
 #: Credentials that are known by their shape, wherever they stand.
-_SHAPE = re.compile(
+_SHAPE = (
     r"\b(?:sk|pk|rk)-[\w-]{16,}|\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}|\bxox[a-z]-[\w-]{10,}|\bAKIA[0-9A-Z]{16}\b"
     r"|\bAIza[\w-]{30,}|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|\b\d{8,10}:[\w-]{30,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*"
 )
 #: Long and without any structure: a digest, a key in hex or base64.
-_OPAQUE = re.compile(
+_OPAQUE = (
     r"(?<!sha256:)(?<![\w/+.-])(?=[A-Za-z+/_-]*\d)(?=[\d+/_-]*[A-Za-z])[A-Za-z0-9+_-]{32,}={0,2}(?![\w/.:-])"
 )
-_URL_PASSWORD = re.compile(r"(\w+://[^\s/:@\"']*:)[^\s/@\"']+(@)")
-_KEY_AND_VALUE = re.compile(
-    r"""(["']?)(?<![\w.-])([\w.-]++)\1(\s*[:=]\s*|\s+|(?=["']))("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,{}\[\]"']+)"""
-)
+_URL_PASSWORD = r"(\w+://[^\s/:@\"']*:)[^\s/@\"']+(@)"
+_KEY_AND_VALUE = r"""(["']?)(?<![\w.-])([\w.-]++)\1(\s*[:=]\s*|\s+|(?=["']))("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,{}\[\]"']+)"""
 
 
 @lru_cache(maxsize=1024)
 def is_secret_name(name: str) -> bool:
     """Whether a key or variable of this name usually holds a secret."""
-    return bool(_NAME.search(name))
+    return bool(re.search(_NAME, name))
 
 
 def looks_secret(value: str) -> bool:
     """Whether a value has the shape of a credential."""
     if len(value) < _MIN_SHAPED_CHARS:
         return False
-    in_url = "://" in value and _URL_PASSWORD.search(value)
-    return bool(in_url or _SHAPE.search(value) or _OPAQUE.search(value))
+    in_url = "://" in value and re.search(_URL_PASSWORD, value)
+    return bool(in_url or re.search(_SHAPE, value) or re.search(_OPAQUE, value))
 
 
 def mask_text(text: str) -> str:
     """`text` without what has the shape of a credential."""
-    masked = _SHAPE.sub(MASK, text)
+    masked = re.sub(_SHAPE, MASK, text)
     if "://" in masked:
-        masked = _URL_PASSWORD.sub(rf"\1{MASK}\2", masked)
-    return _OPAQUE.sub(MASK, masked)
+        masked = re.sub(_URL_PASSWORD, rf"\1{MASK}\2", masked)
+    return re.sub(_OPAQUE, MASK, masked)
 
 
 def mask_line(line: str) -> str:
@@ -64,4 +61,4 @@ def mask_line(line: str) -> str:
         edge = value[0] if value[0] in "\"'" else ""
         return f"{quote}{name}{quote}{separator}{edge}{MASK}{edge}"
 
-    return mask_text(_KEY_AND_VALUE.sub(hide, line))
+    return mask_text(re.sub(_KEY_AND_VALUE, hide, line))

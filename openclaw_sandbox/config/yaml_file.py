@@ -63,19 +63,19 @@ class YamlDocument(SourceText):
         from ruamel.yaml.reader import ReaderError
 
         yaml = YAML(typ="safe", pure=True)
-        builder = _Builder(yaml.resolver)
-        # The parser would drop a byte order mark and count without it.
-        text = self.text.replace("\ufeff", " ", 1) if self.text.startswith("\ufeff") else self.text
+        text = self.text.removeprefix("\ufeff")
+        builder = _Builder(resolver=yaml.resolver, skipped=len(self.text) - len(text))
         try:
             builder.build(yaml.parse(text))
         except _RefusedError as error:
             raise self.refused(error.offset, str(error)) from None
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            raise self.refused(mark.index if mark else 0, _in_words(error)) from None
+            offset = mark.index + builder.skipped if mark else 0
+            raise self.refused(offset, _in_words(error)) from None
         except ReaderError as error:
             message = f"character U+{ord(text[error.position]):04X} is not allowed in YAML"
-            raise self.refused(error.position, message) from None
+            raise self.refused(error.position + builder.skipped, message) from None
         return builder.root, builder.positions
 
 
@@ -99,9 +99,13 @@ class _Frame:
 
 @dataclass(slots=True)
 class _Builder:
-    """Turns events into values. `anchors` maps the names of finished values to where they are."""
+    """Turns events into values. `anchors` maps the names of finished values to where they are.
+
+    `skipped` characters of the file stand before the parsed text.
+    """
 
     resolver: Any
+    skipped: int
     root: Any = None
     positions: Positions = field(default_factory=Positions)
     stack: list[_Frame] = field(default_factory=list)
@@ -126,7 +130,10 @@ class _Builder:
                 handler(event)
 
     def _fail(self, event: Any, message: str) -> NoReturn:
-        raise _RefusedError(event.start_mark.index, message)
+        raise _RefusedError(self._offset(event), message)
+
+    def _offset(self, event: Any) -> int:
+        return int(event.start_mark.index) + self.skipped
 
     def _document(self, event: Any) -> None:
         self.documents += 1
@@ -154,6 +161,9 @@ class _Builder:
             return
         value = self._value(event)
         path = self._place(event, value)
+        if not event.value and path in self.positions.keys:
+            # For the parser a value that was left out begins on some later line.
+            self.positions.values[path] = self.positions.keys[path]
         if event.anchor:
             self.anchors[event.anchor] = (path, value)
 
@@ -164,7 +174,7 @@ class _Builder:
         if key in frame.container:
             self._fail(event, f'the key "{key}" is given twice')
         frame.key = key
-        self.positions.keys[(*frame.path, key)] = event.start_mark.index
+        self.positions.keys[(*frame.path, key)] = self._offset(event)
 
     def _text(self, event: Any) -> str:
         text = str(event.value)
@@ -187,9 +197,7 @@ class _Builder:
             self.stack[-1].container.append(value)
         else:
             path = self._place_in_mapping(event, value, self.stack[-1])
-        self.positions.values[path] = event.start_mark.index
-        if value is None and not event.value:  # a value left out begins, for the parser, on some later line
-            self.positions.values[path] = self.positions.keys.get(path, event.start_mark.index)
+        self.positions.values[path] = self._offset(event)
         return path
 
     def _place_in_mapping(self, event: Any, value: Any, frame: _Frame) -> KeyPath:

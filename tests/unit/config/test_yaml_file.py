@@ -64,7 +64,7 @@ def test_the_old_words_for_booleans_by_directive() -> None:
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("start", ["", "\ufeff", "---\n"])
 def test_positions(start: str, end: str) -> None:
-    text = start + end.join(["top:", "  - x: 1", "    'y': [a, {b: 'é', c: 2}]", "  - z"])
+    text = start + end.join(["top:", "  - x: 1", "    'y': [a, {b: 'é', c: 2}]", "  - z", "end: 1"])
     document = YamlDocument(FILE, text)
     shift = text.count("\n", 0, len(start))
 
@@ -86,6 +86,7 @@ def test_an_alias_is_a_copy_that_stands_where_its_anchor_does() -> None:
     assert data["d"] == data["a"] == {"b": [1, {"c": 2}]}
     assert data["d"] is not data["a"]
     assert data["f"] == "t"
+    assert YamlDocument(FILE, "a: &x\nb: *x").data == {"a": None, "b": None}
     places = [document.value_location(path) for path in (("d",), ("d", "b", 1, "c"))]
     assert [(place.line, place.column) for place in places if place] == [(2, 4), (1, 19)]
 

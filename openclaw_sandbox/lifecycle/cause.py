@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.lifecycle.execute import Ending
+from openclaw_sandbox.lifecycle.limits import NO_LIMIT, Limit, tmpfs_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,7 @@ class Reason(enum.Enum):
     OOM = "oom"
     PIDS = "pids"
     DISK_FULL = "disk-full"
+    ULIMIT = "ulimit"
     DENIED_WRITE = "denied-write"
     SECCOMP = "seccomp"
     KILLED = "killed"
@@ -64,11 +66,13 @@ class Evidence:
     oom_seen: bool = False
     container_died: bool = False
     last_words: str = ""
-    limits: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, Limit] = field(default_factory=dict)
     read_only_paths: Mapping[str, str] = field(default_factory=dict)
     full_mounts: tuple[str, ...] = ()
-    timeout_s: float | None = None
-    output_limit: int | None = None
+
+    def limit(self, name: str) -> Limit:
+        """A limit by its short name (see `limits_of`)."""
+        return self.limits.get(name, NO_LIMIT)
 
 
 def judge(evidence: Evidence) -> Cause:
@@ -80,23 +84,25 @@ def _ours(evidence: Evidence) -> Cause | None:
     """What this tool did itself."""
     result = evidence.result
     if result.ending is Ending.TIMED_OUT:
+        limit = evidence.limit("timeout")
         return Cause(
             reason=Reason.TIMEOUT,
-            message=f"timed out after {evidence.timeout_s or 0:g} s; everything it had started was ended",
-            hint="Allow more time: --timeout",
+            message=f"timed out after {limit.text()}; everything it had started was ended",
+            hint=f"Allow more time: {limit.key}",
             key="timeout",
         )
     if result.ending is Ending.TOO_MUCH_OUTPUT:
+        limit = evidence.limit("output")
         return Cause(
             reason=Reason.KILLED,
-            message=f"it wrote more than {evidence.output_limit} bytes and was ended",
-            hint="Allow more output: --max-output",
+            message=f"it wrote more than {limit.text()} and was ended",
+            hint=f"Allow more output: {limit.key}",
             key="max_output_size",
         )
     if result.ending is Ending.DISK_FULL:
         return Cause(
             reason=Reason.DISK_FULL,
-            message=f"the workspace passed its limit of {evidence.limits.get('disk', 'none')}",
+            message=f"the workspace passed its limit of {evidence.limit('disk').text()}",
             hint="Raise resource_limits.disk in config.yml, or remove files.",
             key="resource_limits.disk",
         )
@@ -121,19 +127,20 @@ def _counted(evidence: Evidence) -> Cause | None:
         return None
     peak = evidence.usage.memory_peak_bytes
     if evidence.usage.oom_kills or evidence.oom_seen:
-        limit = evidence.limits.get("memory", "none")
+        limit = evidence.limit("memory")
         used = f", peak {_mib(peak)}" if peak else ""
         return Cause(
             reason=Reason.OOM,
-            message=f"out of memory: the limit is {limit}{used}",
-            hint="Raise docker.memory, or let it use less.",
+            message=f"out of memory: the limit is {limit.text()}{used}",
+            hint=f"Raise {limit.key}, or let it use less.",
             key="docker.memory",
         )
     if evidence.usage.forks_denied:
+        limit = evidence.limit("pids")
         return Cause(
             reason=Reason.PIDS,
-            message=f"too many processes: the limit is {evidence.limits.get('pids', 'none')}",
-            hint="Raise docker.pidsLimit, or let it start fewer.",
+            message=f"too many processes: the limit is {limit.text()}",
+            hint=f"Raise {limit.key}, or let it start fewer.",
             key="docker.pidsLimit",
         )
     return None
@@ -161,19 +168,57 @@ def _told(evidence: Evidence) -> Cause | None:
     if code == 128 + signal.SIGSYS:
         return _seccomp("it was killed by a system call of another architecture")
     if _NO_SPACE.search(words):
-        where = f" ({', '.join(evidence.full_mounts)})" if evidence.full_mounts else ""
-        return Cause(
-            reason=Reason.DISK_FULL,
-            message=f"no space left{where}",
-            hint="Enlarge docker.tmpfs, or free space where the workspace lies.",
-            key="docker.tmpfs",
-            likely=True,
-        )
+        return _no_space(evidence)
+    if (ulimit := _ulimit(evidence)) is not None:
+        return ulimit
     if _READ_ONLY.search(words) or _DENIED.search(words):
         return _denied(evidence)
     if _NOT_PERMITTED.search(words):
         return _seccomp("the sandbox forbids a system call that it needs")
     return None
+
+
+def _no_space(evidence: Evidence) -> Cause:
+    line = _last_line(_NO_SPACE, evidence.last_words)
+    paths = _PATH.findall(line)
+    found = next(filter(None, (tmpfs_limit(evidence.limits, path) for path in paths)), None)
+    if found is not None:
+        path, limit = found
+        message, hint = f"no space left in {path}, which holds {limit.text()}", f"Enlarge {limit.key}."
+    else:
+        where = f" ({', '.join(evidence.full_mounts)})" if evidence.full_mounts else ""
+        message = f"no space left{where}"
+        hint = "Enlarge docker.tmpfs, or free space where the workspace lies."
+    return Cause(reason=Reason.DISK_FULL, message=message, hint=hint, key="docker.tmpfs", likely=True)
+
+
+#: What programs say, or die of, when a ulimit stops them -> its name.
+_ULIMIT_WORDS = (
+    (re.compile(r"Too many open files|\bEMFILE\b"), 0, "nofile"),
+    (re.compile(r"File too large|File size limit exceeded|\bEFBIG\b"), signal.SIGXFSZ, "fsize"),
+    (re.compile(r"CPU time limit exceeded"), signal.SIGXCPU, "cpu"),
+    (re.compile(r"[Cc]annot fork|fork: (retry|Resource)|Resource temporarily unavailable"), 0, "nproc"),
+)
+
+
+def _ulimit(evidence: Evidence) -> Cause | None:
+    for words, signum, name in _ULIMIT_WORDS:
+        died = signum and evidence.result.exit_code == 128 + signum
+        if name in evidence.limits and (died or words.search(evidence.last_words)):
+            limit = evidence.limits[name]
+            return Cause(
+                reason=Reason.ULIMIT,
+                message=f"it ran into the {name} limit of {limit.text()}",
+                hint=f"Raise {limit.key}.",
+                key=f"docker.ulimits.{name}",
+                likely=True,
+            )
+    return None
+
+
+def _last_line(pattern: re.Pattern[str], text: str) -> str:
+    """The last line in which a pattern occurs; empty if there is none."""
+    return next((line for line in reversed(text.splitlines()) if pattern.search(line)), "")
 
 
 def _seccomp(message: str) -> Cause:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import EngineError
 from openclaw_sandbox.lifecycle.cause import Cause, Evidence, judge
 from openclaw_sandbox.lifecycle.execute import Ending
+from openclaw_sandbox.lifecycle.limits import limits_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,13 +41,11 @@ class Witness:
             result=result,
             usage=usage,
             oom_seen=failed and not usage.oom_kills and self._oom_events(),
-            container_died=failed and not own_container and self._container_died(),
+            container_died=failed and not own_container and self._container_died(result.exit_code),
             last_words=result.last_words.decode("utf-8", "replace"),
-            limits=self._limits(),
+            limits=limits_of(self.blueprint.policy, self.blueprint.spec, bounds),
             read_only_paths=dict(self._read_only()),
             full_mounts=tuple(self._full()) if failed else (),
-            timeout_s=bounds.timeout_s,
-            output_limit=bounds.output_limit,
         )
         return judge(evidence)
 
@@ -55,20 +55,19 @@ class Witness:
         except EngineError:
             return False
 
-    def _container_died(self) -> bool:
-        try:
-            observed = self.engine.inspect(self.container_id)
-        except EngineError:
-            return False
-        return observed is None or not observed.running
-
-    def _limits(self) -> dict[str, str]:
-        spec = self.blueprint.spec
-        return {
-            "memory": _mib(spec.memory_bytes),
-            "disk": _mib(self.blueprint.policy.hardening.disk_bytes),
-            "pids": str(spec.pids_limit or "none"),
-        }
+    def _container_died(self, exit_code: int) -> bool:
+        """An engine may report the death of the command some moments before that of its container."""
+        for pause_s in (0.0, 0.1, 0.3):
+            time.sleep(pause_s)
+            try:
+                observed = self.engine.inspect(self.container_id)
+            except EngineError:
+                return False
+            if observed is None or not observed.running:
+                return True
+            if exit_code != 128 + signal.SIGKILL:
+                return False
+        return False
 
     def _read_only(self) -> Iterator[tuple[str, str]]:
         spec = self.blueprint.spec
@@ -76,6 +75,8 @@ class Witness:
             yield "/", "the root file system is read-only (docker.readOnlyRoot)"
         for tmpfs in spec.tmpfs:
             yield tmpfs.destination, "file_access in config.yml hides it" if "ro" in tmpfs.options else ""
+        for path in spec.masked_paths:
+            yield path, "file_access in config.yml hides it"
         for mount in spec.mounts:
             why = f"{mount.destination} is mounted read-only ({mount.key})" if mount.read_only else ""
             yield mount.destination, why
@@ -88,7 +89,3 @@ class Witness:
                 continue
             if room.f_bavail * room.f_frsize < _FULL_BYTES:
                 yield mount.destination
-
-
-def _mib(size: int | None) -> str:
-    return f"{size / (1 << 20):g} MiB" if size else "none"

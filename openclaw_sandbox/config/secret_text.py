@@ -7,6 +7,8 @@ from functools import lru_cache
 
 MASK = "***"
 
+# Texts, not compiled patterns: `re` keeps what is used, and most configs give no reason to use them.
+
 #: No credential that is known by its shape is shorter.
 _MIN_SHAPED_CHARS = 12
 
@@ -25,8 +27,11 @@ _SHAPE = (
 _OPAQUE = (
     r"(?<!sha256:)(?<![\w/+.-])(?=[A-Za-z+/_-]*\d)(?=[\d+/_-]*[A-Za-z])[A-Za-z0-9+_-]{32,}={0,2}(?![\w/.:-])"
 )
-_URL_PASSWORD = r"(\w+://[^\s/:@\"']*:)[^\s/@\"']+(@)"
-_KEY_AND_VALUE = r"""(["']?)(?<![\w.-])([\w.-]++)\1(\s*[:=]\s*|\s+|(?=["']))("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,{}\[\]"']+)"""
+_IN_URL = r"(\w+://[^\s/:@\"']*:)[^\s/@\"']+(@)"
+_KEY_AND_VALUE = (
+    r"""(["']?)(?<![\w.-])([\w.-]++)\1(\s*[:=]\s*|\s+|(?=["']))"""
+    r"""("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,{}\[\]"']+)"""
+)
 
 
 @lru_cache(maxsize=1024)
@@ -39,7 +44,7 @@ def looks_secret(value: str) -> bool:
     """Whether a value has the shape of a credential."""
     if len(value) < _MIN_SHAPED_CHARS:
         return False
-    in_url = "://" in value and re.search(_URL_PASSWORD, value)
+    in_url = "://" in value and re.search(_IN_URL, value)
     return bool(in_url or re.search(_SHAPE, value) or re.search(_OPAQUE, value))
 
 
@@ -47,7 +52,7 @@ def mask_text(text: str) -> str:
     """`text` without what has the shape of a credential."""
     masked = re.sub(_SHAPE, MASK, text)
     if "://" in masked:
-        masked = re.sub(_URL_PASSWORD, rf"\1{MASK}\2", masked)
+        masked = re.sub(_IN_URL, rf"\1{MASK}\2", masked)
     return re.sub(_OPAQUE, MASK, masked)
 
 

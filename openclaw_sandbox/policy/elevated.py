@@ -33,7 +33,7 @@ CHANNELS = frozenset(
 )
 
 _STORE_FIELDS = ("lastChannel", "channel", "lastProvider", "provider")
-_SENDER_PREFIX = re.compile(r"^(?:[a-z-]+|user|group|channel):", re.IGNORECASE)
+_SENDER_PREFIX = r"(?i)^(?:[a-z-]+|user|group|channel):"
 _GLOBAL = "tools.elevated"
 _AGENT = "agents.list[].tools.elevated"
 
@@ -106,7 +106,7 @@ def resolve_elevated(
 
 def _forms(sender: str) -> set[str]:
     """The spellings of a sender that an entry may use: as it is, without prefix, lower case, as a slug."""
-    bare = _SENDER_PREFIX.sub("", sender)
+    bare = re.sub(_SENDER_PREFIX, "", sender)
     slugs = {re.sub(r"[^a-z0-9-]+", "-", re.sub(r"^[@#]+", "", f.lower())).strip("-") for f in (sender, bare)}
     return {sender, bare, sender.lower(), bare.lower(), *slugs} - {""}
 

@@ -50,12 +50,13 @@ _SYSTEM_FOLDERS = frozenset(
         *("/sys", "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/var", "/opt"),
     }
 )
-_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*")
-_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?")
-_NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_ENV_NAME = re.compile(r"[^=\0]+")
-_IP = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9]+)?")
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+# Texts, not compiled patterns: `re` keeps what is used, and most policies need few of them.
+_IMAGE = r"[A-Za-z0-9][A-Za-z0-9._/:@-]*"
+_USER = r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?"
+_NETWORK = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+_ENV_NAME = r"[^=\0]+"
+_IP = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9]+)?"
+_HOST = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +96,7 @@ def _user(inputs: Inputs) -> str | None:
     user, origin = inputs.text("user"), inputs.origin("user")
     if not user:
         return None
-    if not _USER.fullmatch(user):
+    if not re.fullmatch(_USER, user):
         hint = 'Write docker.user as "1000:1000", or remove it: the workspace\'s owner is used.'
         inputs.notes.error("user.invalid", f'docker.user: "{user}" is no user.', hint=hint, origin=origin)
     elif is_root(user):
@@ -139,7 +140,7 @@ def _network(inputs: Inputs) -> str:
             notes.warn("network.container", message, hint=hint, origin=origin)
         else:
             notes.error("network.container", message, hint=hint, origin=origin)
-    elif not _NETWORK.fullmatch(network):
+    elif not re.fullmatch(_NETWORK, network):
         notes.error("network.invalid", f'docker.network: "{network}" is no name.', hint=hint, origin=origin)
     else:
         message = f'The sandbox has a network: docker.network is "{network}".'
@@ -202,7 +203,7 @@ def _env(inputs: Inputs) -> tuple[dict[str, str], dict[str, str]]:
     secret = {name: raw[key] for name, key in names.items() if looks_secret(name)}
     for name, key in names.items():
         origin = inputs.origin(f"env.{key}")
-        if not _ENV_NAME.fullmatch(name) or "\0" in raw[key]:
+        if not re.fullmatch(_ENV_NAME, name) or "\0" in raw[key]:
             message = f'docker.env: "{name}" cannot be a variable.'
             inputs.notes.error("env.invalid", message, hint="Rename or remove it.", origin=origin)
         elif name in secret:
@@ -219,7 +220,7 @@ def _env(inputs: Inputs) -> tuple[dict[str, str], dict[str, str]]:
 
 def _addresses(inputs: Inputs) -> tuple[str, ...]:
     found = tuple(trim(entry) for entry in inputs.docker.get("dns", ()) if trim(entry))
-    for wrong in (entry for entry in found if not _IP.fullmatch(entry)):
+    for wrong in (entry for entry in found if not re.fullmatch(_IP, entry)):
         hint = "Write numbers, for instance 10.0.0.53."
         message = f'docker.dns: "{wrong}" is no IP address.'
         inputs.notes.error("dns.invalid", message, hint=hint, origin=inputs.origin("dns"))
@@ -236,7 +237,7 @@ def _extra_hosts(inputs: Inputs) -> tuple[str, ...]:
             inputs.notes.warn(
                 "weak.extra-host", message, hint="Remove it from docker.extraHosts.", origin=origin
             )
-        elif not _HOST.fullmatch(name) or not _IP.fullmatch(address.strip("[]")):
+        elif not re.fullmatch(_HOST, name) or not re.fullmatch(_IP, address.strip("[]")):
             message = f'docker.extraHosts: "{entry}" is not "name:address".'
             hint = "Write it as internal.example:10.0.0.5."
             inputs.notes.error("extra-hosts.invalid", message, hint=hint, origin=origin)
@@ -245,7 +246,7 @@ def _extra_hosts(inputs: Inputs) -> tuple[str, ...]:
 
 def _image(inputs: Inputs) -> str:
     image = inputs.text("image")
-    if not _IMAGE.fullmatch(image):
+    if not re.fullmatch(_IMAGE, image):
         hint = "Remove docker.image to use openclaw-sandbox:bookworm-slim."
         message = f'docker.image: "{image}" is no image name.'
         inputs.notes.error("image.invalid", message, hint=hint, origin=inputs.origin("image"))

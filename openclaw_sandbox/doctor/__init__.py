@@ -1,0 +1,1 @@
+"""What is wrong with this machine, its engine, image, config and containers, and what mends it."""

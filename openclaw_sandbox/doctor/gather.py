@@ -1,0 +1,351 @@
+"""From this machine to Facts. Reads; changes nothing but a throw-away container of the image."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from openclaw_sandbox.doctor.facts import (
+    ContainerFacts,
+    EngineFacts,
+    Facts,
+    ImageFacts,
+    Kernel,
+    Space,
+    StateFacts,
+)
+from openclaw_sandbox.doctor.inside import look_inside
+from openclaw_sandbox.errors import EngineError, SandboxError, StateFileError
+from openclaw_sandbox.image.choose import BaseChoice, BaseKind, Want, why_build
+from openclaw_sandbox.image.recipes import ImageName, recipe
+from openclaw_sandbox.lifecycle import intents
+from openclaw_sandbox.lifecycle.judge import Match
+from openclaw_sandbox.lifecycle.registry import Kind
+from openclaw_sandbox.lifecycle.stock import State
+from openclaw_sandbox.lifecycle.workspace import plan_user
+from openclaw_sandbox.spec import labels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from openclaw_sandbox.engine.base import Engine, EngineInfo, ImageInfo, Observed
+    from openclaw_sandbox.lifecycle.fleet import Fleet
+    from openclaw_sandbox.policy.model import EffectivePolicy
+
+_SETTINGS = (
+    *("kernel.dmesg_restrict", "kernel.kptr_restrict", "kernel.unprivileged_bpf_disabled"),
+    *("kernel.perf_event_paranoid", "kernel.io_uring_disabled", "dev.tty.legacy_tiocsti"),
+)
+_MONITORS = ("falco", "tetragon")
+
+
+class Gatherer:
+    """One look at this machine. `fleet` is None where no engine was found."""
+
+    def __init__(
+        self,
+        fleet: Fleet | None,
+        policies: tuple[EffectivePolicy, ...],
+        *,
+        state_dir: Path,
+        config_error: SandboxError | None = None,
+        engine_error: SandboxError | None = None,
+        offline: bool = False,
+    ) -> None:
+        self._fleet, self._policies, self._state_dir = fleet, policies, state_dir
+        self._config_error, self._engine_error = config_error, engine_error
+        self._offline = offline
+
+    def facts(self) -> Facts:
+        """Everything that can be found out. Never raises a SandboxError."""
+        engine = engine_facts(self._fleet.engine if self._fleet else None, self._engine_error)
+        answers = engine.info is not None
+        state = self._state()
+        return Facts(
+            engine=engine,
+            kernel=_kernel(),
+            image=self._image(self._fleet.engine) if self._fleet and answers else None,
+            policies=self._policies,
+            config_error=self._config_error,
+            containers=self._containers(self._fleet, state) if self._fleet and answers else None,
+            state=state,
+            gateway_problems=self._gateways(),
+            completion=_completion(),
+            monitors=tuple(name for name in _MONITORS if shutil.which(name)),
+            offline=self._offline,
+        )
+
+    def _image(self, engine: Engine) -> ImageFacts:
+        reference = (
+            self._policies[0].hardening.image if self._policies else recipe(ImageName.SANDBOX).reference
+        )
+        return image_facts(engine, reference, now=datetime.now(UTC))
+
+    def _containers(self, fleet: Fleet, state: StateFacts) -> ContainerFacts | None:
+        """None while the registry is damaged: to look at it would mend it."""
+        return None if state.registry_problem else container_facts(fleet)
+
+    def _state(self) -> StateFacts:
+        return StateFacts(
+            folder=str(self._state_dir),
+            registry_problem=registry_problem(self._state_dir),
+            workspace_problems=tuple(_workspaces(self._policies)),
+            half_made_markers=intents.any_declared(self._state_dir),
+        )
+
+    def _gateways(self) -> tuple[str, ...] | None:
+        if not any(policy.egress is not None for policy in self._policies):
+            return None
+        from openclaw_sandbox.egress.place import places
+
+        found = places(self._state_dir)
+        return tuple(str(place.log_file) for place in found if place.health() is None)
+
+
+# ---- the engine
+
+
+def engine_facts(engine: Engine | None, error: SandboxError | None) -> EngineFacts:
+    """What the engine and its host tell."""
+    if engine is None:
+        return EngineFacts(address="", source="", error=error)
+    try:
+        info = engine.info()
+    except EngineError as problem:
+        return EngineFacts(address=engine.address, source="", error=problem)
+    socket_path = engine.address.removeprefix("unix://") if engine.address.startswith("unix://") else ""
+    listens, tls = _listening(engine.address)
+    return EngineFacts(
+        address=engine.address,
+        source="local" if engine.local else "remote",
+        info=info,
+        space=space_of(info.root_dir) if engine.local else None,
+        bridge_known=_has_bridge(engine),
+        bridge_link=Path("/sys/class/net/docker0").exists() if engine.local else None,
+        group=_group_of(socket_path) if socket_path else None,
+        listens=listens if engine.local else (engine.address,),
+        tls=tls or bool(os.environ.get("DOCKER_TLS_VERIFY")),
+    )
+
+
+def space_of(path: str) -> Space | None:
+    """The file system behind a folder; None if this user may not look."""
+    try:
+        found = os.statvfs(path)
+    except OSError:
+        return None
+    return Space(
+        path=path,
+        total_bytes=found.f_blocks * found.f_frsize,
+        free_bytes=found.f_bavail * found.f_frsize,
+        total_inodes=found.f_files,
+        free_inodes=found.f_ffree,
+    )
+
+
+def _has_bridge(engine: Engine) -> bool | None:
+    try:
+        return engine.networks.find("bridge") is not None
+    except EngineError:
+        return None
+
+
+def _group_of(path: str) -> tuple[str, ...] | None:
+    """Members of the socket's group; None where only root may use it."""
+    import grp
+    import pwd
+
+    try:
+        gid = Path(path).stat().st_gid
+        group = grp.getgrgid(gid)
+    except (OSError, KeyError):
+        return None
+    if gid == 0:
+        return None
+    primary = [user.pw_name for user in pwd.getpwall() if user.pw_gid == gid]
+    return tuple(sorted({*group.gr_mem, *primary}))
+
+
+def _listening(address: str) -> tuple[tuple[str, ...] | None, bool]:
+    """Network addresses in the arguments of dockerd, and whether it wants TLS; None if nobody may look."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        words = _words(folder / "cmdline")
+        if words and Path(words[0]).name == "dockerd":
+            joined = [word.removeprefix("--host=").removeprefix("-H=") for word in words]
+            hosts = tuple(word for word in joined if word.startswith("tcp://"))
+            return hosts, "--tlsverify" in words or "--tlsverify=true" in words
+    return ((address,), False) if address.startswith("tcp://") else (None, False)
+
+
+def _words(path: Path) -> list[str]:
+    try:
+        return path.read_bytes().decode("utf-8", "replace").split("\0")
+    except OSError:
+        return []
+
+
+def _kernel() -> Kernel:
+    about = platform.uname()
+    settings = {}
+    for name in _SETTINGS:
+        try:
+            settings[name] = Path("/proc/sys", *name.split(".")).read_text(encoding="ascii").strip()
+        except OSError:
+            continue
+    return Kernel(release=about.release, build=about.version, settings=settings)
+
+
+# ---- the image
+
+
+def image_facts(engine: Engine, reference: str, *, now: datetime) -> ImageFacts:
+    """The image, and what a sandbox of it tells."""
+    found = engine.image(reference)
+    if found is None:
+        return ImageFacts(reference=reference, found=None)
+    inside, problem = look_inside(engine, reference)
+    scanner = next((name for name in ("trivy", "grype") if shutil.which(name)), "")
+    return ImageFacts(
+        reference=reference,
+        found=found,
+        why_rebuild=_why_rebuild(found, reference),
+        age_days=age_days(found, now),
+        inside=inside,
+        inside_error=problem,
+        candidates=host_candidates(found.labels.get(labels.SUITE, "")),
+        scanner=scanner,
+    )
+
+
+def _why_rebuild(found: ImageInfo, reference: str) -> str:
+    for name in ImageName:
+        shipped = recipe(name)
+        if shipped.reference == reference:
+            want = Want(recipe=shipped, base=BaseChoice(kind=BaseKind.AUTO), suite=None, force=False)
+            return why_build(want, found) or ""
+    return ""
+
+
+def age_days(image: ImageInfo, now: datetime) -> int | None:
+    """By the label; None if it does not say."""
+    try:
+        return max(0, (now - datetime.fromisoformat(image.labels.get(labels.BUILT_AT, ""))).days)
+    except (ValueError, TypeError):
+        return None
+
+
+def host_candidates(suite: str) -> Mapping[str, str] | None:
+    """The newest versions in this host's own apt lists of the image's release; None without such lists."""
+    from openclaw_sandbox.doctor.debian import is_older, parse_packages
+
+    if not suite:
+        return None
+    newest: dict[str, str] = {}
+    lists = [path for path in _lists() if f"_{suite}" in path.name]
+    for path in lists:
+        for name, version in parse_packages(_lines(path)).items():
+            if name not in newest or is_older(newest[name], version):
+                newest[name] = version
+    return newest or None
+
+
+def _lists() -> Iterator[Path]:
+    yield from sorted(Path("/var/lib/apt/lists").glob("*_Packages*"))
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """Of a plain or lz4-compressed list; apt's own tool reads every kind."""
+    from openclaw_sandbox.image.process import run
+
+    if path.suffix != ".lz4":
+        with path.open(encoding="utf-8", errors="replace") as file:
+            yield from file
+        return
+    lines: list[str] = []
+    run(["/usr/lib/apt/apt-helper", "cat-file", str(path)], timeout_s=60.0, on_line=lines.append)
+    yield from lines
+
+
+# ---- containers and state
+
+
+def container_facts(fleet: Fleet) -> ContainerFacts:
+    """Everything with the sandbox label."""
+    found: dict[State, list[str]] = {}
+    foreign, drifted, running = [], [], []
+    impostors = tuple(c.name for c in fleet.containers() if _is_impostor(c))
+    for item in (item for kind in Kind for item in fleet.items(kind)):
+        if item.name in impostors:
+            continue
+        found.setdefault(item.state, []).append(item.name)
+        if item.state is State.FOREIGN:
+            foreign.append((item.name, item.state_dir or "nobody knows whom"))
+        elif item.ours and item.observed is not None:
+            verdict = fleet.verdict(item)
+            if verdict.match is Match.DRIFTED:
+                drifted.append((item.name, verdict.reason))
+            inspected = fleet.engine.inspect(item.observed.id) if item.running else None
+            if inspected is not None:
+                running.append(inspected)
+    return ContainerFacts(
+        running=tuple(running),
+        drifted=tuple(drifted),
+        orphans=tuple(found.get(State.ORPHAN, ())),
+        half_made=tuple(found.get(State.HALF_MADE, ())),
+        foreign=tuple(foreign),
+        impostors=impostors,
+    )
+
+
+def _is_impostor(container: Observed) -> bool:
+    """Neither tool makes a sandbox without a session key."""
+    return not container.labels.get(labels.SESSION_KEY)
+
+
+def registry_problem(state_dir: Path) -> str:
+    """What is wrong with the registry's files, without mending them."""
+    from openclaw_sandbox.lifecycle import registry_file
+
+    for kind in Kind:
+        path = state_dir / "sandbox" / f"{kind.value}.json"
+        try:
+            registry_file.read(path)
+        except registry_file.DamagedError:
+            return f"The registry {path} is damaged."
+        except StateFileError as error:
+            return error.brief
+    return ""
+
+
+def _workspaces(policies: tuple[EffectivePolicy, ...]) -> Iterator[tuple[str, str, str]]:
+    for policy in policies:
+        try:
+            plan_user(policy)
+        except SandboxError as error:
+            yield policy.agent_id, error.brief, error.hint
+
+
+def _completion() -> bool | None:
+    """Whether this user's shell completes the tool's words."""
+    shell = Path(os.environ.get("SHELL", "")).name
+    home = Path(os.environ.get("HOME", "/nonexistent"))
+    places = {
+        "bash": (
+            "/usr/share/bash-completion/completions/openclaw-sandbox",
+            ".bash_completions/openclaw-sandbox.sh",
+        ),
+        "zsh": ("/usr/share/zsh/site-functions/_openclaw-sandbox", ".zfunc/_openclaw-sandbox"),
+        "fish": (".config/fish/completions/openclaw-sandbox.fish",),
+    }
+    if shell not in places:
+        return None
+    return any((home / place).exists() for place in places[shell])
+
+
+def versions_of(info: EngineInfo) -> dict[str, str]:
+    """The parts' versions by the names of the floors' tables."""
+    return {"docker": info.version, **dict(info.components)}

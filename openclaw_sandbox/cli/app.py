@@ -46,6 +46,7 @@ VERBS = {
     "explain": Verb("openclaw_sandbox.cli.explain:explain"),
     "egress": Verb("openclaw_sandbox.cli.egress:egress"),
     "verify": Verb("openclaw_sandbox.cli.verify:verify"),
+    "doctor": Verb("openclaw_sandbox.cli.doctor:doctor"),
 }
 
 

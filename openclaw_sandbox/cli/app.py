@@ -43,6 +43,7 @@ VERBS = {
     "list": Verb("openclaw_sandbox.cli.list:list_sandboxes"),
     "ensure": Verb("openclaw_sandbox.cli.ensure:ensure"),
     "recreate": Verb("openclaw_sandbox.cli.recreate:recreate"),
+    "prune": Verb("openclaw_sandbox.cli.prune:prune"),
     "explain": Verb("openclaw_sandbox.cli.explain:explain"),
     "egress": Verb("openclaw_sandbox.cli.egress:egress"),
     "verify": Verb("openclaw_sandbox.cli.verify:verify"),

@@ -48,8 +48,13 @@ class Fleet:
     def settle(self) -> list[str]:
         """Clear up after makers that were killed; the names of what was removed."""
         removed = settle(self.state_dir, self.engine, self.registry)
-        self._containers = None
+        self.look_again()
         return removed
+
+    def look_again(self) -> None:
+        """Forget what the engine said: something was changed since."""
+        self._containers = None
+        self._verdicts.clear()
 
     def containers(self) -> list[Observed]:
         """Every container with OpenClaw's label, whoever's it is."""

@@ -95,6 +95,11 @@ def abandoned(state_dir: Path) -> list[Intent]:
     return found
 
 
+def is_known(state_dir: Path, owner: str) -> bool:
+    """Whether there is any word of the attempt with this owner label."""
+    return owner.isalnum() and any(folder_of(state_dir).glob(f"*.{owner}"))
+
+
 def owner_lives(state_dir: Path, owner: str) -> bool:
     """Whether the maker of a container with this owner label is still at it."""
     for path in folder_of(state_dir).glob(f"*.{owner}") if owner.isalnum() else ():

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import ConfigError, UnknownAgentError
 from openclaw_sandbox.policy import sessions
 from openclaw_sandbox.policy.agents import configured_agents, default_agent
 from openclaw_sandbox.policy.model import Scope
-from openclaw_sandbox.policy.naming import SHARED
+from openclaw_sandbox.policy.naming import SHARED, user_path
 from openclaw_sandbox.policy.rescope import for_session, text_of_docker
 from openclaw_sandbox.policy.resolve import resolve
+from openclaw_sandbox.policy.sandbox_block import DEFAULTS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from openclaw_sandbox.config.model import LoadedConfig
     from openclaw_sandbox.policy.host import HostFacts
     from openclaw_sandbox.policy.model import EffectivePolicy
@@ -78,6 +82,36 @@ class Policies:
         if agent_id not in self._by_agent:
             self._by_agent[agent_id] = self._resolve(agent_id)
         return self._by_agent[agent_id]
+
+    def prune_rules(self, scope_key: str, agent_hint: str = "") -> tuple[float, float]:
+        """Idle hours and days of age after which the container of a scope may go; 0 is never.
+
+        The rules of its own agent; where that cannot be told, those under `agents.defaults`.
+        """
+        found = self.of_scope(scope_key, agent_hint).policy
+        if found is not None:
+            return found.prune_idle_hours, found.prune_max_age_days
+        named = sessions.agent_of_scope_key(scope_key)
+        policy = self.of_agent(named) if named else ""
+        if not isinstance(policy, str):
+            return policy.prune_idle_hours, policy.prune_max_age_days
+        return self._default_prune_rules()
+
+    def _default_prune_rules(self) -> tuple[float, float]:
+        said: Any = self._config.data if self._config else {}
+        for key in ("agents", "defaults", "sandbox", "prune"):
+            said = said.get(key) if isinstance(said, Mapping) else None
+        rules = {**DEFAULTS["prune"], **(said if isinstance(said, Mapping) else {})}
+        return rules["idleHours"], rules["maxAgeDays"]
+
+    def session_store(self, agent_id: str, state_dir: Path) -> Path:
+        """Where OpenClaw keeps what sessions an agent has."""
+        data = self._config.data if self._config else {}
+        store = (data.get("session") or {}).get("store")
+        if isinstance(store, str) and store.strip() and self._config is not None:
+            text = store.replace("{agentId}", agent_id)
+            return user_path(text, home=self._config.paths.home, cwd=self._host.cwd)
+        return state_dir / "agents" / agent_id / "sessions" / "sessions.json"
 
     def agents(self) -> tuple[str, ...]:
         """The ids of the agents that the config has, the default one first."""

@@ -190,15 +190,24 @@ def _profiles(base: Hardening, step: Tightening) -> Hardening:
     blocked = step.union("blocked_syscalls", base.seccomp.blocked)
     if blocked and base.seccomp.kind is SeccompKind.ENGINE:
         # The engine's own profile is not text that more calls could be compiled into; ours is stricter.
+        message = "blocked_syscalls needs a profile to be compiled into: the built-in one, which allows less."
+        origin = step.layers.said("blocked_syscalls")[-1].origin
+        step.notes.info("seccomp.compiled", message, origin=origin)
+        before = step.values.get("docker.seccompProfile")
+        lost = () if before is None else _candidate(before, "calls can be added only to the built-in one")
+        step.values["docker.seccompProfile"] = Resolved(
+            key="docker.seccompProfile", value=SeccompKind.OURS.value, origin=origin, overridden=lost
+        )
         return replace(base, seccomp=Seccomp(kind=SeccompKind.OURS, blocked=blocked))
     return replace(base, seccomp=replace(base.seccomp, blocked=blocked))
 
 
 def _seccomp_choice(said: Candidate[Any], step: Tightening) -> Seccomp:
     if said.value in (ENGINE_DEFAULT, "builtin"):
-        message = "Docker's own seccomp profile is used; the built-in one allows less."
-        hint = "Remove seccomp_profile."
-        step.notes.warn("weak.seccomp", message, hint=hint, origin=said.origin)
+        if not step.layers.said("blocked_syscalls"):
+            message = "Docker's own seccomp profile is used; the built-in one allows less."
+            hint = "Remove seccomp_profile."
+            step.notes.warn("weak.seccomp", message, hint=hint, origin=said.origin)
         return Seccomp(kind=SeccompKind.ENGINE)
     if said.value == SeccompKind.OURS.value:
         return Seccomp(kind=SeccompKind.OURS)

@@ -186,17 +186,37 @@ class Tightening:
     def ulimits(self, current: tuple[Ulimit, ...]) -> tuple[Ulimit, ...]:
         """Each by name: the lower soft and hard value of whoever speaks."""
         by_name = {limit.name: limit for limit in current}
-        for said in self.layers.said("ulimits"):
-            for name, pair in said.value.items():
-                asked = Ulimit(name=name, soft=pair["soft"], hard=pair["hard"])
-                known = by_name.get(name)
-                bound = _is_explicit(self.values.get(f"docker.ulimits.{name}"))
-                merged = _lower(known, asked) if known and bound else asked
-                by_name[name] = merged
-                text = f"{merged.soft}:{merged.hard}"
-                for key in (f"ulimits.{name}", f"docker.ulimits.{name}"):
-                    self.values[key] = Resolved(key=key, value=text, origin=said.origin)
+        named = dict.fromkeys(name for said in self.layers.said("ulimits") for name in said.value)
+        for name in named:
+            by_name[name] = self._ulimit(name, by_name.get(name))
         return tuple(by_name.values())
+
+    def _ulimit(self, name: str, known: Ulimit | None) -> Ulimit:
+        before = self.values.get(f"docker.ulimits.{name}")
+        said = self.layers.said(f"ulimits.{name}")
+        asked = [Ulimit(name=name, soft=each.value["soft"], hard=each.value["hard"]) for each in said]
+        explicit = known is not None and before is not None and _is_explicit(before)
+        merged = known if known is not None and explicit else asked[0]
+        for limit in asked:
+            merged = _lower(merged, limit)
+        if known is not None and not explicit and _lower(known, merged) != merged:
+            message = f"ulimits.{name} {_pair(merged)} is weaker than the built-in {_pair(known)}."
+            hint = f"Remove ulimits.{name}, or lower it."
+            self.notes.warn("weak.built-in", message, hint=hint, origin=said[-1].origin)
+        by_file = explicit and merged == known
+        origin = before.origin if before is not None and by_file else said[-1].origin
+        lost = tuple(
+            Candidate(origin=each.origin, value=_pair(limit), why_lost=_LOST)
+            for each, limit in zip(said, asked, strict=True)
+            if limit != merged
+        )
+        for key in (f"ulimits.{name}", f"docker.ulimits.{name}"):
+            self.values[key] = Resolved(key=key, value=_pair(merged), origin=origin, overridden=lost)
+        return merged
+
+
+def _pair(limit: Ulimit) -> str:
+    return f"{limit.soft}:{limit.hard}"
 
 
 def _lower(one: Ulimit, other: Ulimit) -> Ulimit:

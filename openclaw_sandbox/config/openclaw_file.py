@@ -20,7 +20,7 @@ from openclaw_sandbox.config.variables import (
     MAX_ADDED_CHARS,
     Substituted,
     config_env_block,
-    first_not_blank,
+    known_variables,
     read_dotenv,
     substitute,
 )
@@ -73,7 +73,7 @@ def _variables(merged: Merged, paths: StatePaths, env: Mapping[str, str]) -> dic
         return {}
     folders = dict.fromkeys((paths.state_dir, paths.config_file.parent))
     dotenvs = [read_dotenv(folder / ".env") for folder in folders]
-    return first_not_blank(env, *dotenvs, config_env_block(merged.data))
+    return known_variables(env, dotenvs, config_env_block(merged.data))
 
 
 def _refuse_problems(merged: Merged, substituted: Substituted, paths: StatePaths, cwd: Path) -> None:

@@ -1,6 +1,6 @@
 """`${NAME}` in the config's texts, and where the values of those names come from.
 
-Three sources, the first that is not blank wins: the environment of this process; `.env` in the state folder
+Three sources, the first that has a name wins: the environment of this process; `.env` in the state folder
 (and in the config's own folder, where that is another one); the config's own `env` block. OpenClaw also reads
 the `.env` of the folder it is started in. This tool does not: that folder is often a workspace that an agent
 can write, and whoever writes that file would choose what `binds: ["${DATA}:/data"]` mounts. Where only that
@@ -17,7 +17,7 @@ from openclaw_sandbox.config.secret_text import is_secret_name, looks_secret
 from openclaw_sandbox.dataclass import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from openclaw_sandbox.config.origin import KeyPath
@@ -92,12 +92,18 @@ def config_env_block(data: Any) -> dict[str, str]:
     return found
 
 
-def first_not_blank(*sources: Mapping[str, str]) -> dict[str, str]:
-    """One mapping: for each name the first source in which it is not blank."""
-    merged: dict[str, str] = {}
-    for source in reversed(sources):
-        merged.update({name: value for name, value in source.items() if value.strip() or name not in merged})
-    return merged
+def known_variables(
+    env: Mapping[str, str], dotenvs: Iterable[Mapping[str, str]], block: Mapping[str, str]
+) -> dict[str, str]:
+    """Every variable that a config may refer to.
+
+    A `.env` file sets what no source before it has, not even empty; the config's block sets what is blank.
+    """
+    known: dict[str, str] = {}
+    for source in (env, *dotenvs):
+        known = {**source, **known}
+    blank = {name: value for name, value in block.items() if not known.get(name, "").strip()}
+    return {**known, **blank}
 
 
 def substitute(data: Any, variables: Mapping[str, str]) -> Substituted:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from openclaw_sandbox.config.variables import config_env_block, first_not_blank, read_dotenv, substitute
+from openclaw_sandbox.config.variables import config_env_block, known_variables, read_dotenv, substitute
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,9 +67,11 @@ def test_the_env_block() -> None:
         assert set(config_env_block(other)) <= {"vars"}
 
 
-def test_the_first_source_that_is_not_blank_wins() -> None:
-    merged = first_not_blank({"A": "1", "B": " "}, {"A": "2", "B": "2", "C": ""}, {"C": "3", "D": ""})
-    assert merged == {"A": "1", "B": "2", "C": "3", "D": ""}
+def test_the_first_source_that_has_a_name_wins_and_the_block_fills_blanks() -> None:
+    env, dotenvs = {"A": "1", "B": ""}, [{"A": "2", "B": "2", "C": "2"}, {"C": "3", "D": " "}]
+    block = {"A": "4", "B": "4", "C": "4", "D": "4", "E": "4"}
+    assert known_variables(env, dotenvs, block) == {"A": "1", "B": "4", "C": "2", "D": "4", "E": "4"}
+    assert known_variables(env, dotenvs, {})["B"] == ""
 
 
 def test_dotenv(tmp_path: Path) -> None:
@@ -110,7 +112,7 @@ def test_sources_in_order(home: Home) -> None:
     assert workspace(home, elsewhere) == "/conf"
     home.write("V=state\n", ".env")
     assert workspace(home, elsewhere) == "/state"
-    assert workspace(home, {**elsewhere, "V": " "}) == "/state"
+    assert workspace(home, {**elsewhere, "V": " "}) == "/block"
     assert workspace(home, {**elsewhere, "V": "process"}) == "/process"
 
 

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Required
 
-from pydantic import ConfigDict, TypeAdapter, with_config
+from pydantic import TypeAdapter, with_config
 from typing_extensions import TypedDict
 
-from openclaw_sandbox.config.schema import Expected
-
-_CLOSED = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+from openclaw_sandbox.config.schema_types import CLOSED, Expected
 
 Size = Annotated[str | float, Expected('a size such as "512m" or "2gb"')]
 Rate = Annotated[str | float, Expected('a size per second such as "10mb"')]
@@ -23,7 +21,7 @@ CpuSet = Annotated[str | int | list[str | int], Expected('processors such as "0,
 Command = Annotated[str | list[str], Expected("a command: text, or a list of words")]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class ResourceLimits(TypedDict, total=False):
     """`resource_limits`."""
 
@@ -39,7 +37,7 @@ class ResourceLimits(TypedDict, total=False):
     disk_io_weight: Count
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class Mount(TypedDict, total=False):
     """One element of `mounts`; without a mode it is read-only."""
 
@@ -48,7 +46,7 @@ class Mount(TypedDict, total=False):
     mode: Literal["ro", "rw"]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class Logging(TypedDict, total=False):
     """`logging`: what this tool records of the commands."""
 
@@ -60,7 +58,7 @@ class Logging(TypedDict, total=False):
     audit_trail: str
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class Log(TypedDict, total=False):
     """`log`: the engine's log of the container."""
 
@@ -70,7 +68,7 @@ class Log(TypedDict, total=False):
     labels: list[str]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class HealthCheck(TypedDict, total=False):
     """`health_check`."""
 
@@ -80,7 +78,7 @@ class HealthCheck(TypedDict, total=False):
     retries: Count
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class PortParts(TypedDict, total=False):
     """One element of `ports`, in parts."""
 
@@ -90,7 +88,7 @@ class PortParts(TypedDict, total=False):
     address: str
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class UlimitPair(TypedDict, total=False):
     """One value of `ulimits`, in parts."""
 
@@ -98,7 +96,7 @@ class UlimitPair(TypedDict, total=False):
     hard: Count
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class FileAccess(TypedDict, total=False):
     """`file_access`."""
 
@@ -112,7 +110,7 @@ Port = Annotated[
 Ulimit = Annotated[str | int | UlimitPair, Expected('a limit such as 1024 or "1024:2048", or {soft, hard}')]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class Block(TypedDict, total=False):
     """What the file says for every agent, or for one."""
 
@@ -147,14 +145,14 @@ class Block(TypedDict, total=False):
     ports: list[Port]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class Sandbox(Block, total=False):
     """`sandbox`."""
 
     agents: dict[str, Block]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class HardeningFile(TypedDict, total=False):
     """config.yml."""
 

@@ -11,56 +11,27 @@ only that is loaded at run time (see `validate`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Required
+from typing import Annotated, Literal, Required
 
-from pydantic import ConfigDict, Field, TypeAdapter, with_config
+from pydantic import Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
-if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler
-    from pydantic_core import CoreSchema
-
-#: The largest integer that JavaScript holds exactly; OpenClaw refuses larger ones where it wants an integer.
-_MAX_INTEGER = (1 << 53) - 1
-
-_CLOSED = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-_OPEN = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
-
-
-class Expected:
-    """Makes a union fail with one error, in these words, instead of one for each of its members."""
-
-    def __init__(self, words: str) -> None:
-        self.words = words
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        schema: Any = handler(source)
-        return {**schema, "custom_error_type": "expected", "custom_error_message": self.words}
+from openclaw_sandbox.config.schema_types import (
+    CLOSED,
+    OPEN,
+    Anything,
+    NonNegative,
+    Positive,
+    TextOrNumber,
+    TextOrObject,
+    TextOrTexts,
+    Texts,
+    Ulimit,
+    Unjudged,
+)
 
 
-@with_config(_CLOSED)
-class UlimitPair(TypedDict, total=False):
-    """A limit with its two values."""
-
-    soft: NonNegative
-    hard: NonNegative
-
-
-Positive = Annotated[int, Field(gt=0, le=_MAX_INTEGER)]
-NonNegative = Annotated[int, Field(ge=0, le=_MAX_INTEGER)]
-Texts = list[str]
-Anything = dict[str, Any]
-Unjudged = Any
-TextOrNumber = Annotated[str | float, Expected("text or a number")]
-TextOrTexts = Annotated[str | Texts, Expected("text, or a list of texts")]
-TextOrObject = Annotated[str | Anything, Expected("text or an object")]
-Ulimit = Annotated[
-    str | float | UlimitPair,
-    Expected('a number, text such as "1024:2048", or {soft, hard} of whole numbers'),
-]
-
-
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class Docker(TypedDict, total=False):
     """`sandbox.docker`."""
 
@@ -90,7 +61,7 @@ class Docker(TypedDict, total=False):
     dangerouslyAllowContainerNamespaceJoin: bool
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class Browser(TypedDict, total=False):
     """`sandbox.browser`."""
 
@@ -111,7 +82,7 @@ class Browser(TypedDict, total=False):
     binds: Texts
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class Ssh(TypedDict, total=False):
     """`sandbox.ssh`, of the backend of that name."""
 
@@ -128,7 +99,7 @@ class Ssh(TypedDict, total=False):
     knownHostsData: str
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class Prune(TypedDict, total=False):
     """`sandbox.prune`; 0 switches a rule off."""
 
@@ -136,7 +107,7 @@ class Prune(TypedDict, total=False):
     maxAgeDays: NonNegative
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class Sandbox(TypedDict, total=False):
     """`agents.defaults.sandbox` and an agent's own `sandbox`: one schema for both."""
 
@@ -153,7 +124,7 @@ class Sandbox(TypedDict, total=False):
     prune: Prune
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class ToolLists(TypedDict, total=False):
     """Which tools: the policy of a sandbox or of subagents."""
 
@@ -162,7 +133,7 @@ class ToolLists(TypedDict, total=False):
     deny: Texts
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class ProviderTools(TypedDict, total=False):
     """Which tools, for one provider or model."""
 
@@ -172,14 +143,14 @@ class ProviderTools(TypedDict, total=False):
     profile: Literal["minimal", "coding", "messaging", "full"]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class SandboxTools(TypedDict, total=False):
     """`tools.sandbox` and `tools.subagents`."""
 
     tools: ToolLists
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class Elevated(TypedDict, total=False):
     """`tools.elevated`: the way out to the host."""
 
@@ -187,7 +158,7 @@ class Elevated(TypedDict, total=False):
     allowFrom: dict[str, list[TextOrNumber]]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class ApplyPatch(TypedDict, total=False):
     """`tools.exec.applyPatch`."""
 
@@ -196,7 +167,7 @@ class ApplyPatch(TypedDict, total=False):
     allowModels: Texts
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class Exec(TypedDict, total=False):
     """`tools.exec`."""
 
@@ -218,21 +189,21 @@ class Exec(TypedDict, total=False):
     applyPatch: ApplyPatch
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class AgentExec(Exec, total=False):
     """An agent's `tools.exec`."""
 
     approvalRunningNoticeMs: NonNegative
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class ToolFiles(TypedDict, total=False):
     """`tools.fs`."""
 
     workspaceOnly: bool
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class ToolSessions(TypedDict, total=False):
     """`tools.sessions`."""
 
@@ -252,14 +223,14 @@ class _EveryTools(TypedDict, total=False):
     loopDetection: Anything
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class AgentTools(_EveryTools, total=False):
     """An agent's `tools`."""
 
     exec: AgentExec
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class Tools(_EveryTools, total=False):
     """`tools`."""
 
@@ -290,19 +261,19 @@ class _EveryAgent(TypedDict, total=False):
     tools: AgentTools
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class ListedAgent(_EveryAgent, total=False):
     """One element of `agents.list`."""
 
     id: Required[str]
 
 
-@with_config(_OPEN)
+@with_config(OPEN)
 class KeyedAgent(_EveryAgent, total=False):
     """One value of `agents.entries`. Later releases added keys that are none of the sandbox's."""
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class AgentDefaults(TypedDict, total=False):
     """`agents.defaults`: every key that a release knows; the values of those that are none of ours pass."""
 
@@ -369,7 +340,7 @@ class AgentDefaults(TypedDict, total=False):
     voiceModel: Unjudged
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class Agents(TypedDict, total=False):
     """`agents`."""
 
@@ -379,7 +350,7 @@ class Agents(TypedDict, total=False):
     ownership: str
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class Session(TypedDict, total=False):
     """`session`: every key that a release knows; the values of those that are none of the sandbox's pass."""
 
@@ -404,7 +375,7 @@ class Session(TypedDict, total=False):
     sharing: Unjudged
 
 
-@with_config(_OPEN)
+@with_config(OPEN)
 class Config(TypedDict, total=False):
     """openclaw.json."""
 

@@ -81,9 +81,7 @@ def why_refused(address: Address, own: frozenset[Address] = frozenset()) -> str:
     plain = canonical(address)
     if plain in METADATA or address in METADATA:
         return "cloud metadata"
-    if plain in own or address in own:
-        return "an address of this host"
     for network, reason in REFUSED:
         if plain.version == network.version and plain in network:
             return reason
-    return ""
+    return "an address of this host" if plain in own or address in own else ""

@@ -45,6 +45,7 @@ VERBS = {
     "recreate": Verb("openclaw_sandbox.cli.recreate:recreate"),
     "prune": Verb("openclaw_sandbox.cli.prune:prune"),
     "explain": Verb("openclaw_sandbox.cli.explain:explain"),
+    "config": Verb("openclaw_sandbox.cli.config:config"),
     "egress": Verb("openclaw_sandbox.cli.egress:egress"),
     "verify": Verb("openclaw_sandbox.cli.verify:verify"),
     "doctor": Verb("openclaw_sandbox.cli.doctor:doctor"),

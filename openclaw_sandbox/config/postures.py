@@ -1,4 +1,4 @@
-"""Three ways to begin: what `config init` writes into config.yml, and what belongs into openclaw.json beside it.
+"""Three ways to begin: what `config init` writes into config.yml, and what openclaw.json should say with it.
 
 A new file gets comments. A file that exists keeps its own comments, order and other keys: only the posture's
 keys are set.
@@ -120,7 +120,7 @@ def fresh_text(posture: Posture, agent: str | None) -> str:
         lines += ["  agents:", f"    {_scalar(agent)}:"]
         indent = "      "
     block = ""
-    for setting in sorted(preset.settings, key=lambda one: "." in one.key and one.key.partition(".")[0]):
+    for setting in sorted(preset.settings, key=lambda one: one.key.rpartition(".")[0]):
         head, _, tail = setting.key.rpartition(".")
         if head and head != block:
             lines.append(f"{indent}{head}:")

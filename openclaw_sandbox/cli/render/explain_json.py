@@ -119,7 +119,8 @@ def _container(view: View) -> dict[str, Any]:
     }
 
 
-def _hardening(policy: EffectivePolicy, redactor: Redactor) -> dict[str, Any]:
+def hardening_document(policy: EffectivePolicy, redactor: Redactor) -> dict[str, Any]:
+    """What the container gets, as JSON; of secrets only the names."""
     shown = plain(policy.hardening)
     secret = shown.pop("secret_env")
     shown["secret_env"] = sorted(secret)
@@ -162,7 +163,7 @@ def explain_document(view: View) -> dict[str, Any]:
         "container": redactor.plain(_container(view)),
         "exec": {"host": policy.exec_host.setting, "runsOn": where.value, "why": why},
         "mounts": _mounts(view),
-        "hardening": _hardening(policy, redactor),
+        "hardening": hardening_document(policy, redactor),
         "origins": {key: value_document(policy.values[key], redactor) for key in sorted(policy.values)},
         "warnings": [finding_document(f, redactor) for f in view.findings if f.severity is not Severity.INFO],
         "notes": [finding_document(f, redactor) for f in view.findings if f.severity is Severity.INFO],

@@ -11,6 +11,7 @@ from openclaw_sandbox.cli.ui import printable
 from openclaw_sandbox.errors import UsageError
 from openclaw_sandbox.policy.paths import MountKind
 from openclaw_sandbox.policy.toolcall import Place, judge_tool
+from openclaw_sandbox.policy.toolchain import tool_chain
 
 if TYPE_CHECKING:
     from openclaw_sandbox.cli.explain import View
@@ -27,11 +28,12 @@ _PLACES = {
 }
 
 
-def about_tool(view: View, name: str) -> Answer:
+def about_tool(view: View, name: str, *, provider: str | None, model: str | None) -> Answer:
     """Would this call run, where, by which rule, and what to change."""
     if not name.strip():
         raise UsageError("--tool needs a name.", hint="For instance: --tool exec")
-    verdict = judge_tool(view.policy, name)
+    chain = tool_chain(view.config, view.policy, provider=provider, model=model)
+    verdict = judge_tool(view.policy, chain, name)
     document = {
         "agentId": view.policy.agent_id,
         "sessionKey": view.policy.session_key,
@@ -43,6 +45,12 @@ def about_tool(view: View, name: str) -> Answer:
         "fix": verdict.fix,
         "origin": place(verdict.origin),
         "stages": [{"stage": stage, "passes": passes} for stage, passes in verdict.stages],
+        "model": {
+            "provider": chain.model.provider,
+            "name": chain.model.name,
+            "origin": place(chain.model.origin),
+        },
+        "unknown": list(verdict.unknown),
     }
     answer = f"runs {_PLACES[verdict.place]}" if verdict.place else "is not available"
     lines = [f"{printable(verdict.tool)} {answer}: {verdict.why}"]
@@ -51,14 +59,15 @@ def about_tool(view: View, name: str) -> Answer:
     lines += [f"  fix: {verdict.fix}"] if verdict.fix else []
     passed = ", ".join(f"{stage}: {'yes' if ok else 'no'}" for stage, ok in verdict.stages)
     lines += [f"  stages: {passed}"] if passed else []
-    return document, "\n".join(lines)
+    lines += [f"  not known: {text}" for text in verdict.unknown]
+    return document, printable("\n".join(lines))
 
 
 def _mapped(mapped: MappedPath | None) -> dict[str, Any]:
     if mapped is None:
         return {"visible": False, "writable": False}
     return {
-        "visible": True,
+        "visible": mapped.visible,
         "containerPath": mapped.container_path,
         "hostPath": mapped.host_path,
         "relativePath": mapped.relative_path,
@@ -69,6 +78,8 @@ def _mapped(mapped: MappedPath | None) -> dict[str, Any]:
 
 
 def _inside_sentence(mapped: MappedPath) -> str:
+    if not mapped.visible:
+        return f"hidden from commands and file tools by {mapped.mount.key}"
     rights = "read and write" if mapped.writable else "read, not write"
     kind = mapped.mount.kind
     if kind is MountKind.IMAGE:

@@ -10,22 +10,34 @@ from openclaw_sandbox.cli.render.layout import columns_of, paragraph, width
 from openclaw_sandbox.config.origin import OriginKind
 from openclaw_sandbox.policy.findings import errors
 from openclaw_sandbox.policy.model import Severity
-from openclaw_sandbox.policy.paths import MountKind
+from openclaw_sandbox.policy.paths import Mount, MountKind
 from openclaw_sandbox.policy.sizes import human_size
+from openclaw_sandbox.policy.tighten import LIMITS
 from openclaw_sandbox.policy.toolcall import exec_place
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from openclaw_sandbox.cli.explain import View
     from openclaw_sandbox.cli.ui import Ui
     from openclaw_sandbox.config.origin import Origin
-    from openclaw_sandbox.policy.model import EffectivePolicy, Finding, Resolved
+    from openclaw_sandbox.policy.model import EffectivePolicy, Finding, Hardening, Resolved
 
 _MARKS = {
     Severity.ERROR: ("refused", "error"),
     Severity.WARNING: ("warning", "warning"),
     Severity.INFO: ("note", "dim"),
 }
-_SIZES = frozenset({"docker.memory", "docker.memorySwap", "docker.shmSize"})
+#: A key of config.yml that a key of openclaw.json stands for: shown once.
+_ALIASES = {limit.key: limit.value_key for limit in LIMITS if limit.key != limit.value_key} | {
+    "default_image": "docker.image",
+    "seccomp_profile": "docker.seccompProfile",
+    "apparmor_profile": "docker.apparmorProfile",
+}
+_SIZES = frozenset(
+    {"docker.memory", "docker.memorySwap", "docker.shmSize", "tmpfs_size"}
+    | {key for limit in LIMITS if limit.show is human_size for key in (limit.key, limit.value_key)}
+)
 
 
 def short_path(path: str, home: Path) -> str:
@@ -66,10 +78,22 @@ def show_value(key: str, value: Any, view: View) -> str:
     if isinstance(safe, bool):
         return "true" if safe else "false"
     if isinstance(safe, list):
-        return ", ".join(map(str, safe)) or "(empty)"
+        return ", ".join(map(_item, safe)) or "(empty)"
     if isinstance(safe, dict):
         return ", ".join(f"{name}={item}" for name, item in safe.items()) or "(empty)"
     return str(safe) if safe != "" else '""'
+
+
+def _item(item: Any) -> str:
+    """One element of a list: a mount of config.yml as a bind is written, a port like one."""
+    if isinstance(item, dict) and {"source", "target", "mode"} <= item.keys():
+        return f"{item['source']}:{item['target']}:{item['mode']}"
+    return str(item)
+
+
+def _is_alias(value: Resolved[Any], values: Mapping[str, Resolved[Any]]) -> bool:
+    other = values.get(_ALIASES.get(value.key, ""))
+    return other is not None and other.origin == value.origin
 
 
 class TextView:
@@ -130,10 +154,12 @@ class TextView:
 
     def values(self, *, everything: bool) -> None:
         """What a file or flag set, or every value."""
+        values = self._view.policy.values
         chosen = [
             value
-            for key, value in sorted(self._view.policy.values.items())
-            if everything or value.origin.kind is not OriginKind.BUILT_IN or _asked_in_vain(value)
+            for key, value in sorted(values.items())
+            if not _is_alias(value, values)
+            and (everything or value.origin.kind is not OriginKind.BUILT_IN or _asked_in_vain(value))
         ]
         self.heading("Every value" if everything else "Differs from the defaults")
         rows = [(value.key, shown(value, self._view), self._origin(value)) for value in chosen]
@@ -154,8 +180,8 @@ class TextView:
         rows = [
             (
                 mount.destination,
-                "read-write" if mount.writable else "read-only",
-                "in memory" if mount.kind is MountKind.TMPFS else str(mount.source),
+                _rights(mount),
+                "in memory" if mount.kind is MountKind.TMPFS else mount.source or _why_empty(mount),
             )
             for mount in self._view.paths.mounts
         ]
@@ -174,6 +200,7 @@ class TextView:
             f"pids {hardening.pids_limit}",
             f"cpus {hardening.cpus:g}" if hardening.cpus else "cpus unlimited",
             f"user {hardening.user or 'the owner of the workspace, never root'}",
+            *_file_limits(hardening),
         ]
         self.heading("Enforced by run")
         self.lines += paragraph("; ".join(parts) + ".", first="  ", rest="  ", columns=self._width)
@@ -196,6 +223,32 @@ class TextView:
         notes = sum(1 for f in self._view.findings if f.severity is Severity.INFO)
         count = f" ({notes} notes)" if notes > 1 else " (1 note)" if notes else ""
         self.lines += ["", f"More: --all{count}, --tool NAME, --path PATH, --key KEY, --json"]
+
+
+def _file_limits(hardening: Hardening) -> list[str]:
+    """What only config.yml can say, as far as it does."""
+    said = (
+        ("time", f"{hardening.timeout_s:g} s" if hardening.timeout_s else None),
+        ("disk", human_size(hardening.disk_bytes) if hardening.disk_bytes else None),
+        ("output", human_size(hardening.max_output_bytes) if hardening.max_output_bytes else None),
+        ("runtime", hardening.runtime),
+        ("processors", hardening.cpuset),
+        ("AppArmor", hardening.apparmor),
+        ("SELinux", hardening.selinux_label),
+        ("calls refused on top:", ", ".join(hardening.seccomp.blocked) or None),
+        ("capabilities in the bounding set:", ", ".join(hardening.cap_add) or None),
+    )
+    return [f"{name} {value}" for name, value in said if value is not None]
+
+
+def _rights(mount: Mount) -> str:
+    if not mount.visible:
+        return "hidden"
+    return "read-write" if mount.writable else "read-only"
+
+
+def _why_empty(mount: Mount) -> str:
+    return f"empty: {mount.key}"
 
 
 def exec_sentence(policy: EffectivePolicy) -> str:

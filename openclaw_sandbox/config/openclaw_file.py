@@ -28,7 +28,7 @@ from openclaw_sandbox.config.warn import config_warnings
 from openclaw_sandbox.errors import ConfigError, Issue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
     from openclaw_sandbox.config.origin import Location
@@ -93,10 +93,11 @@ def _problems(substituted: Substituted, paths: StatePaths, cwd: Path) -> Iterato
         message = f"the variables make this config larger than {MAX_ADDED_CHARS >> 20} MiB"
         yield Problem(path=(), message=message)
         return
-    data, unset = substituted.data, {path for path, _name in substituted.missing}
+    data, unset = substituted.data, {path for path, _name, _why in substituted.missing}
     untrusted = _untrusted_dotenv(cwd) if unset else {}
-    for path, name in substituted.missing:
-        yield _missing_variable(path, name, cwd / ".env" if name in untrusted else None)
+    for path, name, why in substituted.missing:
+        message = f"variable {name} is {why}"
+        yield Problem(path=path, message=message, hint=_way_out(name, cwd / ".env", untrusted))
     for problem in chain(rule_problems(data), agent_dir_problems(data, paths, cwd), schema_problems(data)):
         if problem.path not in unset:  # a text that still holds its ${NAME} cannot be judged
             yield problem
@@ -106,11 +107,10 @@ def _by_place(issue: Issue) -> tuple[str, int, int]:
     return issue.file or "", issue.line or 0, issue.column or 0
 
 
-def _missing_variable(path: KeyPath, name: str, untrusted: Path | None) -> Problem:
-    hint = f"set {name} in the environment or in the state folder's .env (or write $${{{name}}} for the text)"
-    if untrusted:
-        hint = f"{untrusted} sets {name} but is not trusted: copy that line to the state folder's .env"
-    return Problem(path=path, message=f"variable {name} is unset or empty", hint=hint)
+def _way_out(name: str, dotenv: Path, untrusted: Collection[str]) -> str:
+    if name in untrusted:
+        return f"{dotenv} sets {name} but is not trusted: copy that line to the state folder's .env"
+    return f"set {name} in the environment or in the state folder's .env (or write $${{{name}}} for the text)"
 
 
 def _untrusted_dotenv(cwd: Path) -> Mapping[str, str]:

@@ -38,14 +38,15 @@ _MIN_SECRET_CHARS = 6
 
 @dataclass(slots=True)
 class Substituted:
-    """The outcome of a substitution. `missing` names each unset variable and where it is referred to.
+    """The outcome of a substitution.
 
+    `missing` names each variable that has no usable value: where it is referred to, its name, and why.
     Beyond `MAX_ADDED_CHARS` nothing more is replaced; `added` tells.
     """
 
     data: Any
     added: int = 0
-    missing: list[tuple[KeyPath, str]] = field(default_factory=list)
+    missing: list[tuple[KeyPath, str, str]] = field(default_factory=list)
     secrets: set[str] = field(default_factory=set)
 
 
@@ -109,7 +110,7 @@ def known_variables(
 def substitute(data: Any, variables: Mapping[str, str]) -> Substituted:
     """`data` with every `${NAME}` in its texts replaced; `$${NAME}` stands for the text `${NAME}`.
 
-    Names are upper-case; any other `$` is left alone. An unset or empty variable is reported in `missing` and
+    Names are upper-case; any other `$` is left alone. A variable without a value is reported in `missing` and
     left as it stands.
     """
     result = Substituted(None)
@@ -136,8 +137,9 @@ def _replaced(value: str, path: KeyPath, variables: Mapping[str, str], result: S
         if escape:
             return f"${{{name}}}"
         known = variables.get(name, "")
-        if not known:
-            result.missing.append((path, name))
+        unusable = "unset or empty" if not known else "" if _is_text(known) else "no UTF-8 text"
+        if unusable:
+            result.missing.append((path, name, unusable))
             return match.group()
         result.added += len(known)
         if result.added > MAX_ADDED_CHARS:
@@ -147,6 +149,11 @@ def _replaced(value: str, path: KeyPath, variables: Mapping[str, str], result: S
         return known
 
     return _REFERENCE.sub(replacement, value)
+
+
+def _is_text(value: str) -> bool:
+    """Whether an environment variable's bytes were text; Python keeps others as lone surrogates."""
+    return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
 
 
 def _last_key(path: KeyPath) -> str:

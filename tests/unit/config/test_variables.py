@@ -40,7 +40,11 @@ def test_keys_are_left_alone() -> None:
 
 def test_unset_and_empty_variables_are_missing() -> None:
     result = substitute({"a": ["${GONE} ${EMPTY}"], "b": "${GONE}"}, VARIABLES)
-    assert result.missing == [(("a", 0), "GONE"), (("a", 0), "EMPTY"), (("b",), "GONE")]
+    assert [(path, name) for path, name, _why in result.missing] == [
+        (("a", 0), "GONE"),
+        (("a", 0), "EMPTY"),
+        (("b",), "GONE"),
+    ]
     assert result.data == {"a": ["${GONE} ${EMPTY}"], "b": "${GONE}"}
 
 
@@ -152,6 +156,11 @@ def test_every_missing_variable_is_named_with_all_other_errors(home: Home) -> No
         issues[0].hint
         == "set MODE in the environment or in the state folder's .env (or write $${MODE} for the text)"
     )
+
+
+def test_a_variable_that_is_no_text(home: Home) -> None:
+    issue = home.refused_once("{agents: {defaults: {workspace: '/x/${BYTES}'}}}", {"BYTES": "\udcff"})
+    assert issue.message == "variable BYTES is no UTF-8 text"
 
 
 def test_a_config_without_variables_reads_no_dotenv(home: Home) -> None:

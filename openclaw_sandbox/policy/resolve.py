@@ -16,6 +16,7 @@ from openclaw_sandbox.policy.file_keys import Applied, FileInputs, apply_file, i
 from openclaw_sandbox.policy.findings import Findings, by_severity, refuse
 from openclaw_sandbox.policy.hardening import Inputs, built_in_values, harden
 from openclaw_sandbox.policy.hardening_file import FileLayers
+from openclaw_sandbox.policy.hosts import egress_of, host_values
 from openclaw_sandbox.policy.javascript import trim
 from openclaw_sandbox.policy.layers import NEWER, Layer, Outcome, fold, ignored, smallest
 from openclaw_sandbox.policy.model import (
@@ -27,7 +28,6 @@ from openclaw_sandbox.policy.model import (
     Resolved,
     Scope,
     ToolPolicy,
-    ToolStage,
     Workspace,
     WorkspaceAccess,
 )
@@ -39,8 +39,7 @@ from openclaw_sandbox.policy.sandbox_block import (
     resolved_document,
     sandbox_layers,
 )
-from openclaw_sandbox.policy.toolcall import exec_host, tool_stages
-from openclaw_sandbox.policy.tools import ListChoice, ToolsConfig, sandbox_tools
+from openclaw_sandbox.policy.tools import ListChoice, exec_host, sandbox_tools, tools_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -184,16 +183,6 @@ def _workspace(question: Question, document: Mapping[str, Any], scope: Scope, sl
     )
 
 
-def tools_config(config: LoadedConfig, agent: Agent) -> ToolsConfig:
-    """The two `tools` blocks that decide for an agent."""
-    return ToolsConfig(
-        shared=block(config.data, "tools"),
-        agent=block(agent.data, "tools"),
-        shared_origin=lambda inside: config.origin_of(("tools", *inside)),
-        agent_origin=lambda inside: config.origin_of((*agent.path, "tools", *inside)),
-    )
-
-
 def _elevated(question: Question) -> ElevatedPolicy:
     channel = question.overrides.channel or channel_of(question.session, _stored_session(question))
     return resolve_elevated(
@@ -303,11 +292,6 @@ def _flag_values(overrides: Overrides) -> dict[str, Resolved[Any]]:
     return {} if resolved is None else {"timeout": resolved}
 
 
-def _sandbox_stage(tools: ToolPolicy, allow: ListChoice) -> ToolStage:
-    key = allow.key.removesuffix(".allow")
-    return ToolStage(key=key, allow=tools.allow, deny=tools.deny, origin=allow.origin)
-
-
 def _decide(question: Question) -> EffectivePolicy:
     scope, layers = sandbox_layers(question.config, question.agent)
     outcomes = fold(layers)
@@ -320,14 +304,12 @@ def _decide(question: Question) -> EffectivePolicy:
     hardening = _harden(question, document, values, notes)
     values |= built_in_values(hardening, values) | _flag_values(question.overrides)
     applied = _under_file(question, hardening, _with_ignored(values, layers), notes)
-    policy = _assemble(question, document, tools, applied)
-    stages = tool_stages(
-        config,
-        session_key=policy.session_key,
-        sandboxed=policy.sandboxed_by_openclaw,
-        sandbox=_sandbox_stage(tools, choices[0]),
+    policy = replace_fields(
+        _assemble(question, document, tools, applied),
+        values={**applied.values, **host_values(applied.hosts)},
+        egress=egress_of(applied.hosts, applied.hardening.network, notes),
     )
-    policy = replace_fields(policy, tool_stages=stages, exec_host=exec_host(config))
+    policy = replace_fields(policy, exec_host=exec_host(config))
     review(policy, question.config, question.agents, notes)
     return replace_fields(policy, findings=by_severity(notes.found))
 

@@ -17,7 +17,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
 from openclaw_sandbox.dataclass import dataclass
-from openclaw_sandbox.engine.docker.failure import classify_exec
+from openclaw_sandbox.engine.docker.failure import classify_exec, classify_init
 from openclaw_sandbox.errors import EngineError, EngineLostError
 from openclaw_sandbox.lifecycle.streams import Budget, HoldBack, Outlet, read_some
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _KILL_GRACE_S = 10.0
 #: A reader that takes nothing for so long, while the command is being ended, gets no more.
 _STUCK_READER_S = 0.3
+#: A younger command may not even hear a signal yet, and has nothing to tidy up: it is ended.
+_GROWN_S = 1.0
 #: How often somebody may look at the counters while the command runs.
 _TICK_S = 0.1
 
@@ -125,6 +127,8 @@ class Execution:
         budget = Budget(bounds.output_limit, lambda: self.stop(Ending.TOO_MUCH_OUTPUT))
         self._stdout, self._stderr = Outlet(streams.stdout, budget), Outlet(streams.stderr, budget)
         self._held = HoldBack(self._stdout)
+        self._held_err = HoldBack(self._stderr)
+        self._started = 0.0
         self._ending = Ending.EXITED
         self._signum = 0
         self._output_error = ""
@@ -138,8 +142,8 @@ class Execution:
         Raises:
             EngineLostError: the engine went away; whether the command still runs is unknown.
         """
-        started = time.monotonic()
-        deadline = None if self._bounds.timeout_s is None else started + self._bounds.timeout_s
+        self._started = time.monotonic()
+        deadline = None if self._bounds.timeout_s is None else self._started + self._bounds.timeout_s
         self.on_tick()
         with self._signals():
             threading.Thread(target=self._pump_output, daemon=True).start()
@@ -151,7 +155,7 @@ class Execution:
         self.on_tick()
         if self._ending is Ending.INTERRUPTED and not self.killed:
             self._end()  # what outlived the interrupted command
-        return self._result(status, time.monotonic() - started)
+        return self._result(status, time.monotonic() - self._started)
 
     def stop(self, ending: Ending) -> None:
         """End the command for a reason that somebody else found; may be called from `on_tick`."""
@@ -159,10 +163,14 @@ class Execution:
 
     def _result(self, status: ExecStatus, duration_s: float) -> Result:
         code = -1 if status.exit_code is None else status.exit_code
-        failure = classify_exec(code, status.pid, bytes(self._held.held), self._name)
+        out, err = bytes(self._held.held), bytes(self._held_err.held)
+        failure = classify_exec(code, status.pid, out, self._name)
+        if failure is None and not (self._stdout.total or self._stderr.total):
+            failure = classify_init(code, out + err, self._name)
         if failure is None and not self._stream_dropped:
             with contextlib.suppress(OSError):
                 self._held.release()
+                self._held_err.release()
                 self._stdout.flush()
                 self._stderr.flush()
         return Result(
@@ -224,7 +232,8 @@ class Execution:
     def _on_signal(self, signum: int) -> None:
         first = self._ending is not Ending.INTERRUPTED
         self._ending, self._signum = Ending.INTERRUPTED, signum
-        if signum == signal.SIGINT and first:
+        grown = time.monotonic() - self._started > _GROWN_S
+        if signum == signal.SIGINT and first and grown:
             self._command.signal("INT")  # the command may have something to tidy up
         else:
             self._end()
@@ -296,7 +305,7 @@ class Execution:
 
     def _pump_output(self) -> None:
         try:
-            self._command.stream.pump(self._held, self._stderr)
+            self._command.stream.pump(self._held, self._held_err)
         except OSError as error:
             self._events.put(_Event("reader-gone", error=error))
         except Exception as error:

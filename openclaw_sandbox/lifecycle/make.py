@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from openclaw_sandbox.policy.model import EffectivePolicy
     from openclaw_sandbox.spec.model import ContainerSpec
 
+#: How long a container may still appear after the call that makes it was dropped.
+_LATE_PAUSES_S = (0.0, 0.05, 0.1, 0.2, 0.4)
 #: The containers this process is making or will remove, by id. At its end, however it comes, the locks go,
 #: and the next tool that looks takes over.
 _IN_HAND: dict[str, Intent] = {}
@@ -152,10 +155,12 @@ def retire(container: Observed, blueprint: Blueprint, engine: Engine) -> str:
 
 def _give_up(intent: Intent, engine: Engine, container_id: str = "") -> None:
     """Remove what there is of the container. The engine may even make it after we stopped listening."""
-    try:
-        found = engine.inspect(container_id or intent.name)
-    except EngineError:
-        found = None
+    found = None
+    with contextlib.suppress(EngineError):
+        for pause_s in (0.0,) if container_id else _LATE_PAUSES_S:
+            time.sleep(pause_s)
+            if (found := engine.inspect(container_id or intent.name)) is not None:
+                break
     ours = found is not None and found.labels.get(labels.OWNER) == intent.owner
     if found is not None and ours and remove_quietly(engine, found.id):
         intent.done()

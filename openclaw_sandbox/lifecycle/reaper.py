@@ -111,10 +111,10 @@ def judge(
     """
     if any(p.belongs is Belongs.THIS_RUN for p in processes):
         return Verdict.DOUBT, ()
-    parents = {p.pid: p for p in processes}
-    offspring = tuple(p.pid for p in processes if _root(p, parents) == entry)
+    offspring = _below(processes, entry)
     if offspring:
-        return Verdict.STRAYS, offspring
+        return Verdict.STRAYS, tuple(p.pid for p in offspring)
+    parents = {p.pid: p for p in processes}
     # The first child of the init is the keeper. In a container that was only just started it is no older than
     # the run; without it the container would end.
     keeper = min((p.pid for p in processes if p.ppid == 1), default=1)
@@ -129,6 +129,12 @@ def judge(
     if not strays:
         return Verdict.CLEAN, ()
     return (Verdict.STRAYS, strays) if alone else (Verdict.DOUBT, ())
+
+
+def _below(processes: Sequence[Process], entry: int | None) -> list[Process]:
+    """The process with this pid and its descendants."""
+    parents = {p.pid: p for p in processes}
+    return [p for p in processes if _root(p, parents) == entry]
 
 
 def _root(process: Process, parents: dict[int, Process]) -> int:
@@ -177,7 +183,11 @@ class Reaper:
 
     def signal(self, name: str) -> None:
         """Send a signal ("INT", "HUP", ...) to every process of the run."""
-        self._helper(name, rounds=1)
+        left = self._helper(name, rounds=1)
+        entry = self._entry(left or ())
+        unmarked = [p.pid for p in _below(left or (), entry) if p.belongs is not Belongs.THIS_RUN]
+        if unmarked:
+            self._kill(unmarked, name)
 
     def end(self) -> bool:
         """Kill all of the run's processes; at the last resort the container. False if that was needed."""
@@ -190,7 +200,7 @@ class Reaper:
                 if verdict is Verdict.CLEAN:
                     return True
                 if verdict is Verdict.STRAYS:
-                    self._kill(strays)
+                    self._kill(strays, "KILL")
                 time.sleep(pause_s)  # a dying process has lost its environment already, and looks unmarked
         except EngineError:
             pass  # the helper could not run: only the container's end is sure
@@ -205,8 +215,8 @@ class Reaper:
             return None
         return parse_processes(result.stdout)
 
-    def _kill(self, pids: Sequence[int]) -> None:
-        argv = ("sh", "-c", 'kill -s KILL "$@"', "sh", *(str(pid) for pid in pids))
+    def _kill(self, pids: Sequence[int], name: str) -> None:
+        argv = ("sh", "-c", 'kill -s "$@"', "sh", name, *(str(pid) for pid in pids))
         self.engine.exec_capture(
             self.container_id, ExecSpec(argv=argv, user=self.user, workdir="/"), timeout_s=_HELPER_TIMEOUT_S
         )

@@ -141,9 +141,28 @@ class ExecFailure:
 FAILURE_PREFIXES = (b"OCI runtime exec failed", b"cannot exec in a stopped", b"container not running")
 
 
+#: How the container's init complains, on stderr, when it cannot execute the main process.
+_INIT_PREFIX = b"[FATAL tini ("
+_INIT_COMPLAINT = re.compile(
+    r"\[FATAL tini \(\d+\)\] exec (?P<what>.*) failed: (?P<why>[^\n]*)\r?\n?", re.DOTALL
+)
+
+
 def may_be_complaint(output: bytes) -> bool:
-    """Whether the first piece of an exec's output may be the engine's own words, which come in one piece."""
-    return output.startswith(FAILURE_PREFIXES)
+    """Whether the first piece of output may be words of the engine or the init, which come in one piece."""
+    return output.startswith((*FAILURE_PREFIXES, _INIT_PREFIX))
+
+
+def classify_init(exit_code: int, output: bytes, command: str) -> ExecFailure | None:
+    """Did the main process run? None: it did. `output` is all that came, on either stream."""
+    said = output.decode("utf-8", "replace")
+    if exit_code not in (126, 127) or not _INIT_COMPLAINT.fullmatch(said):
+        return None
+    if exit_code == 127:
+        brief, reason = f"{command}: command not found in the sandbox.", NotStarted.NOT_FOUND
+    else:
+        brief, reason = f"{command}: cannot be executed in the sandbox.", NotStarted.NOT_EXECUTABLE
+    return ExecFailure(reason=reason, brief=brief, said=said.strip())
 
 
 def classify_exec(exit_code: int, pid: int, first_output: bytes, command: str) -> ExecFailure | None:

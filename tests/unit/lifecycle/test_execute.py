@@ -50,6 +50,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(execute, "_KILL_GRACE_S", 0.3)
     monkeypatch.setattr(execute, "_STUCK_READER_S", 0.06)
     monkeypatch.setattr(execute, "_TICK_S", 0.01)
+    monkeypatch.setattr(execute, "_GROWN_S", 0.0)
 
 
 def test_output_is_apart_and_the_status_its_own() -> None:
@@ -225,6 +226,14 @@ def test_a_command_that_tidies_up_has_the_last_word() -> None:
     result, _ = interrupted(command, signal.SIGINT)
     assert ended.is_set()
     assert exit_status(result) == 3
+
+
+def test_a_command_that_cannot_hear_yet_is_ended_by_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execute, "_GROWN_S", PATIENCE_S)
+    command = running(stubborn=True)
+    result, _ = interrupted(command, signal.SIGINT)
+    assert (command.signals, command.ends) == ([], 1)
+    assert exit_status(result) == 130
 
 
 def test_the_second_interrupt_ends_it() -> None:

@@ -13,6 +13,8 @@ from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from openclaw_sandbox.cli.render.redact import Redactor
     from openclaw_sandbox.config.model import LoadedConfig
     from openclaw_sandbox.policy.host import HostFacts
@@ -34,6 +36,12 @@ def explain(
     agent: options.Agent = None,
     tool: Annotated[
         str | None, typer.Option("--tool", metavar="NAME", help="Would this call run, where, by which rule.")
+    ] = None,
+    provider: Annotated[
+        str | None, typer.Option("--provider", metavar="NAME", help="With --tool: the model's provider.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME", help="With --tool: the model that answers.")
     ] = None,
     path: Annotated[
         str | None, typer.Option("--path", metavar="PATH", help="What a path is inside, and who may use it.")
@@ -68,12 +76,13 @@ def explain(
     ui = Ui(as_json=as_json, quiet=quiet, verbose=verbose, color=color)
     asked = {"--tool": tool, "--path": path, "--key": key, "--diff": diff, "--live": live or None}
     _only_one([flag for flag, value in asked.items() if value is not None])
+    _only_with_tool(tool, {"--provider": provider, "--model": model})
     question = Question(session=session, agent=agent, channel=_channel(channel), sender=sender)
     if diff is not None:
         return _diff(context, ui, question, diff)
     view = look(context, question)
     if tool is not None or path is not None or key is not None:
-        return _focus(view, ui, tool=tool, path=path, key=key)
+        return _focus(view, ui, Focus(tool=tool, provider=provider, model=model, path=path, key=key))
     if live:
         return _live(view, ui)
     return _page(view, ui, everything=everything)
@@ -82,6 +91,14 @@ def explain(
 def _only_one(flags: list[str]) -> None:
     if len(flags) > 1:
         raise UsageError(f"{' and '.join(flags)} cannot be combined.", hint="Ask one of them at a time.")
+
+
+def _only_with_tool(tool: str | None, given: Mapping[str, str | None]) -> None:
+    for flag, value in given.items():
+        if value is not None and tool is None:
+            raise UsageError(f"{flag} goes with --tool.", hint=f"For instance: --tool exec {flag} openai")
+        if value is not None and not value.strip():
+            raise UsageError(f"{flag} must not be blank.", hint="Leave it out: the config's model is taken.")
 
 
 def _channel(name: str | None) -> str | None:
@@ -196,15 +213,26 @@ def _page(view: View, ui: Ui, *, everything: bool) -> int:
     return 0
 
 
-def _focus(view: View, ui: Ui, *, tool: str | None, path: str | None, key: str | None) -> int:
-    from openclaw_sandbox.cli.render import explain_focus as focus
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Focus:
+    """One thing that is asked about: a tool (and the model that calls it), a path or a key."""
 
-    if tool is not None:
-        document, text = focus.about_tool(view, tool)
-    elif path is not None:
-        document, text = focus.about_path(view, path)
+    tool: str | None
+    provider: str | None
+    model: str | None
+    path: str | None
+    key: str | None
+
+
+def _focus(view: View, ui: Ui, focus: Focus) -> int:
+    from openclaw_sandbox.cli.render.explain_focus import about_key, about_path, about_tool
+
+    if focus.tool is not None:
+        document, text = about_tool(view, focus.tool, provider=focus.provider, model=focus.model)
+    elif focus.path is not None:
+        document, text = about_path(view, focus.path)
     else:
-        document, text = focus.about_key(view, key or "")
+        document, text = about_key(view, focus.key or "")
     if ui.as_json:
         ui.json(document)
     else:

@@ -232,16 +232,6 @@ class ToolPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToolStage:
-    """One stage of the tool policy, groups expanded. An empty `allow` allows what `deny` does not name."""
-
-    key: str
-    allow: tuple[str, ...]
-    deny: tuple[str, ...]
-    origin: Origin | None = field(default=None, compare=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ExecHost:
     """`tools.exec.host` as it counts for this agent, and who set it (None: nobody)."""
 
@@ -292,6 +282,5 @@ class EffectivePolicy:
     prune_max_age_days: int
     values: Mapping[str, Resolved[Any]] = field(repr=False)
     findings: tuple[Finding, ...] = ()
-    tool_stages: tuple[ToolStage, ...] = ()  # every stage that applies to this session, in order
     exec_host: ExecHost = ExecHost()
     egress: EgressPolicy | None = None  # None: no way out through a gateway

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from openclaw_sandbox.config.origin import BUILT_IN
 from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.policy.javascript import trim
-from openclaw_sandbox.policy.model import ToolPolicy
+from openclaw_sandbox.policy.model import ExecHost, ToolPolicy
 
 if TYPE_CHECKING:
+    from openclaw_sandbox.config.model import LoadedConfig
     from openclaw_sandbox.config.origin import KeyPath, Origin
+    from openclaw_sandbox.policy.agents import Agent
 
 ALIASES: Mapping[str, str] = {"bash": "exec", "apply-patch": "apply_patch"}
 
@@ -127,6 +129,16 @@ class ToolsConfig:
     agent_origin: Callable[[KeyPath], Origin] = lambda _path: BUILT_IN
 
 
+def tools_config(config: LoadedConfig, agent: Agent) -> ToolsConfig:
+    """The two `tools` blocks that decide for an agent."""
+    return ToolsConfig(
+        shared=_lookup(config.data, "tools") or {},
+        agent=_lookup(agent.data, "tools") or {},
+        shared_origin=lambda inside: config.origin_of(("tools", *inside)),
+        agent_origin=lambda inside: config.origin_of((*agent.path, "tools", *inside)),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListChoice:
     """Which allow or deny list counts: its entries as written, who wrote it, under which key."""
@@ -183,3 +195,12 @@ def sandbox_tools(config: ToolsConfig) -> tuple[ToolPolicy, ListChoice, ListChoi
         allow=allow, deny=deny, allow_source=allow_choice.wire(), deny_source=deny_choice.wire()
     )
     return policy, allow_choice, deny_choice
+
+
+def exec_host(config: ToolsConfig) -> ExecHost:
+    """`tools.exec.host`, decided once: the agent's, else the global one, else `sandbox`."""
+    for block, origin in ((config.agent, config.agent_origin), (config.shared, config.shared_origin)):
+        host = _lookup(block, "exec", "host")
+        if host is not None:
+            return ExecHost(setting=str(host), origin=origin(("exec", "host")))
+    return ExecHost(setting="sandbox")

@@ -6,6 +6,7 @@ import pytest
 
 from openclaw_sandbox.policy.resolve import survey
 from openclaw_sandbox.policy.toolcall import Place, ToolVerdict, judge_tool
+from openclaw_sandbox.policy.toolchain import tool_chain
 from tests.fake_host import FakeHost, config_of
 
 
@@ -25,7 +26,9 @@ def _judge(
         },
         "tools": tools or {},
     }
-    return judge_tool(survey(config_of(data), session=session, agent=None, host=FakeHost()), tool)
+    config = config_of(data)
+    policy = survey(config, session=session, agent=None, host=FakeHost())
+    return judge_tool(policy, tool_chain(config, policy), tool)
 
 
 @pytest.mark.parametrize(
@@ -61,12 +64,17 @@ def test_the_sandbox_stage_knows_no_aliases() -> None:
 @pytest.mark.parametrize(
     ("tool", "tools", "agent", "fix"),
     [
-        ("browser", {}, {}, 'Remove "browser" from tools.sandbox.tools.deny.'),
-        ("mcp_x", {}, {}, 'Add "mcp_x" to tools.sandbox.tools.allow.'),
-        ("exec", {"deny": ["group:runtime"]}, {}, 'Remove "exec" from tools.deny.'),
+        (
+            "browser",
+            {},
+            {},
+            'Remove "browser" from tools.sandbox.tools.deny. Nobody set that list: write it whole.',
+        ),
+        ("mcp_x", {}, {}, 'Add "mcp_x" to tools.sandbox.tools.allow. Nobody set that list: write it whole.'),
+        ("exec", {"deny": ["group:runtime"]}, {}, 'Remove "group:runtime" from tools.deny.'),
         ("exec", {"allow": ["read"]}, {}, 'Add "exec" to tools.allow.'),
         ("exec", {}, {"deny": ["ex*"]}, 'Remove "ex*" from agents.list[].tools.deny.'),
-        ("exec", {"profile": "minimal"}, {}, 'Add "exec" to tools.profile=minimal.allow.'),
+        ("exec", {"profile": "minimal"}, {}, 'Add "exec" to tools.alsoAllow.'),
     ],
 )
 def test_which_rule_stops_it(tool: str, tools: dict[str, Any], agent: dict[str, Any], fix: str) -> None:

@@ -105,13 +105,14 @@ def _read_bytes(path: Path) -> bytes | None:
         raise StateFileError(
             f"{path} cannot be read: {error.strerror}.", hint="Correct its owner and mode."
         ) from None
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        raise _odd(path, "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file")
     with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise _odd(path, "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file")
         if found.st_size > _MAX_BYTES:
             raise DamagedError(f"it is larger than {_MAX_BYTES >> 20} MiB")
-        return file.read(_MAX_BYTES + 1)
+        return file.read(_MAX_BYTES)
 
 
 def _odd(path: Path, what: str) -> StateFileError:

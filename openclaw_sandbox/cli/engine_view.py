@@ -12,19 +12,78 @@ from openclaw_sandbox.errors import SandboxError
 from openclaw_sandbox.policy.model import Finding, SeccompKind, Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from openclaw_sandbox.cli.ui import Ui
-    from openclaw_sandbox.engine.base import Observed
+    from openclaw_sandbox.engine.base import EngineInfo, Observed
     from openclaw_sandbox.lifecycle.compare import FieldCheck
     from openclaw_sandbox.policy.model import EffectivePolicy
 
 #: `explain` is about the policy: it does not wait for a slow engine.
 _PATIENCE_S = 1.0
+#: Networks that every Docker Engine has.
+_ALWAYS_THERE = frozenset({"none", "bridge", "default", "host"})
 
 
 def engine_findings(policy: EffectivePolicy) -> tuple[Finding, ...]:
     """What `run` would be refused by this machine, as warnings. Never raises, never waits long."""
     image = _missing_image(policy)
-    return (*profile_findings(policy), *((image,) if image else ()))
+    gaps = () if image is not None and image.code == "engine.unreachable" else _unenforced(policy)
+    network = None if image is not None and image.code == "engine.unreachable" else _missing_network(policy)
+    return (*profile_findings(policy), *gaps, *(found for found in (image, network) if found is not None))
+
+
+def _unenforced(policy: EffectivePolicy) -> tuple[Finding, ...]:
+    """What this engine would not keep of the settings that not every engine keeps."""
+    hardening = policy.hardening
+    asked = (hardening.runtime, hardening.apparmor, hardening.selinux_label, hardening.disk_bytes)
+    if all(value is None for value in asked):
+        return ()
+    from openclaw_sandbox.engine.docker.quick import engine_info
+
+    try:
+        info = engine_info(os.environ, patience_s=_PATIENCE_S)
+    except SandboxError:
+        return ()
+    return () if info is None else tuple(_engine_says(policy, info))
+
+
+def _engine_says(policy: EffectivePolicy, info: EngineInfo) -> Iterator[Finding]:
+    from openclaw_sandbox.lifecycle.fit import Needs, disk_means, find_gaps
+    from openclaw_sandbox.spec.build import BuildContext, build_spec
+
+    hardening = policy.hardening
+    spec = build_spec(policy, BuildContext(user="1000:1000", seccomp_profile="", created_at_ms=0))
+    if hardening.runtime is not None and hardening.runtime not in info.runtimes:
+        yield _warning(
+            policy,
+            "runtime",
+            f"Not runnable now: the engine has no runtime {hardening.runtime}.",
+            f"Register it in the engine's daemon.json, or choose one of: {', '.join(info.runtimes)}.",
+        )
+    for gap in find_gaps(spec, info, Needs(way_out=policy.egress is not None)):
+        allowed = gap.tolerable or gap.allow in hardening.allow_unenforced
+        message = f"{gap.key}: {'not enforced' if allowed else 'run refuses'}: {gap.why}."
+        hint = "" if allowed else f"Use an engine that can, or name it: allow_unenforced: [{gap.allow}]"
+        yield _warning(policy, gap.key, message, hint)
+    if hardening.disk_bytes is not None:
+        key = "resource_limits.disk"
+        yield replace(
+            _warning(policy, key, f"{key}: {disk_means(info)}.", ""),
+            code="disk.means",
+            severity=Severity.INFO,
+        )
+
+
+def _warning(policy: EffectivePolicy, key: str, message: str, hint: str) -> Finding:
+    value = policy.values.get(key)
+    return Finding(
+        code="engine.unenforced",
+        severity=Severity.WARNING,
+        message=message,
+        hint=hint,
+        origin=value.origin if value else None,
+    )
 
 
 def profile_findings(policy: EffectivePolicy) -> tuple[Finding, ...]:
@@ -74,6 +133,27 @@ def _missing_image(policy: EffectivePolicy) -> Finding | None:
         message=f"Not runnable now: {missing.brief}",
         hint=missing.hint,
         origin=origin,
+    )
+
+
+def _missing_network(policy: EffectivePolicy) -> Finding | None:
+    network = policy.hardening.network
+    if network in _ALWAYS_THERE or ":" in network:
+        return None
+    from openclaw_sandbox.engine.docker.quick import has_network
+
+    try:
+        if has_network(os.environ, network, patience_s=_PATIENCE_S) is not False:
+            return None
+    except SandboxError:  # the question for the image has told
+        return None
+    value = policy.values.get("docker.network")
+    return Finding(
+        code="network.missing",
+        severity=Severity.WARNING,
+        message=f'Not runnable now: the engine has no network "{network}".',
+        hint=f'Create it: docker network create {network}; or set docker.network to "none".',
+        origin=value.origin if value else None,
     )
 
 

@@ -14,7 +14,7 @@ import pytest
 from openclaw_sandbox.cli.app import run_cli
 from openclaw_sandbox.config.load import load_config
 from openclaw_sandbox.engine import open_engine
-from openclaw_sandbox.engine.docker.quick import has_image
+from openclaw_sandbox.engine.docker.quick import has_image, has_network
 from openclaw_sandbox.lifecycle.ensure import draw_blueprint
 from openclaw_sandbox.policy.host import RealHost
 from openclaw_sandbox.policy.resolve import resolve
@@ -106,3 +106,9 @@ def test_has_image(image: str) -> None:
     assert has_image(os.environ, image, patience_s=5) is True
     assert has_image(os.environ, "octest-nothing:here", patience_s=5) is False
     assert has_image({"DOCKER_HOST": "tcp://192.0.2.1:1"}, image, patience_s=5) is None
+
+
+def test_has_network() -> None:
+    assert has_network(os.environ, "bridge", patience_s=5) is True
+    assert has_network(os.environ, "octest-nothing", patience_s=5) is False
+    assert has_network({"DOCKER_HOST": "tcp://192.0.2.1:1"}, "bridge", patience_s=5) is None

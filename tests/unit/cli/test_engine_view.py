@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from openclaw_sandbox.cli.engine_view import profile_findings
+from openclaw_sandbox.cli.engine_view import engine_findings, profile_findings
+from openclaw_sandbox.engine.docker import quick
+from openclaw_sandbox.errors import EngineError
 from openclaw_sandbox.policy.resolve import survey
 from tests.fake_host import FakeHost, config_of, docker
 
@@ -51,3 +53,34 @@ def test_a_sound_profile_of_ones_own_needs_no_word(tmp_path: Path) -> None:
     path = tmp_path / "profile.json"
     path.write_text(json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": []}))
     assert findings(seccompProfile=str(path)) == []
+
+
+@pytest.mark.parametrize(
+    ("network", "answer", "codes"),
+    [
+        ("none", False, []),
+        ("bridge", False, []),
+        ("container:x", False, []),
+        ("corp", True, []),
+        ("corp", None, []),
+        ("corp", False, ["network.missing"]),
+        ("corp", EngineError("no"), []),
+    ],
+)
+def test_a_network_that_the_engine_does_not_have(
+    network: str, answer: bool | EngineError | None, codes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def has_network(_env: object, name: str, *, patience_s: float) -> bool | None:
+        assert (name, patience_s) == ("corp", 1.0)
+        if isinstance(answer, EngineError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(quick, "has_image", lambda *_, **__: True)
+    monkeypatch.setattr(quick, "has_network", has_network)
+    policy = survey(config_of(docker(network=network)), session=None, agent=None, host=FakeHost())
+    found = engine_findings(policy)
+    assert [finding.code for finding in found] == codes
+    if found:
+        assert "docker network create corp" in found[0].hint
+        assert found[0].origin == policy.values["docker.network"].origin

@@ -204,7 +204,8 @@ def is_recorded(observed: Observed, entry: Entry | None) -> bool:
 
     A name is not enough: two state folders can have the same one. The hash holds the workspace's path.
     """
-    return entry is not None and entry.config_hash == observed.labels.get(labels.CONFIG_HASH)
+    made_with = entry.config_hash if entry else None
+    return made_with is not None and made_with == observed.labels.get(labels.CONFIG_HASH)
 
 
 def _workspace_source(desired: Desired, observed: Observed) -> str:

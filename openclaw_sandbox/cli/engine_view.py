@@ -68,11 +68,8 @@ def _engine_says(policy: EffectivePolicy, info: EngineInfo) -> Iterator[Finding]
         yield _warning(policy, gap.key, message, hint)
     if hardening.disk_bytes is not None:
         key = "resource_limits.disk"
-        yield replace(
-            _warning(policy, key, f"{key}: {disk_means(info)}.", ""),
-            code="disk.means",
-            severity=Severity.INFO,
-        )
+        told = _warning(policy, key, f"{key}: {disk_means(info)}.", "")
+        yield replace(told, code="disk.means", severity=Severity.INFO)
 
 
 def _warning(policy: EffectivePolicy, key: str, message: str, hint: str) -> Finding:

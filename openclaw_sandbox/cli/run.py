@@ -201,11 +201,19 @@ def _stdin() -> int | None:
 
 def _dry_run(ui: Ui, blueprint: Blueprint, request: RunRequest, engine: Engine) -> int:
     """The plan on stderr, the docker run line on stdout. Nothing is made."""
+    from dataclasses import replace
+
     from openclaw_sandbox.engine.docker.translate import run_argv, run_line
     from openclaw_sandbox.lifecycle.dryrun import describe, plain_seccomp_path, shown_spec, visible_env
+    from openclaw_sandbox.lifecycle.fit import fit
+    from openclaw_sandbox.lifecycle.make import needs_of
     from openclaw_sandbox.lifecycle.plan import plan_ensure
 
     action = plan_ensure(blueprint.desired, engine.inspect(blueprint.spec.name))
+    allowed = blueprint.policy.hardening.allow_unenforced
+    needs = needs_of(blueprint.spec, blueprint.policy)
+    fitted = fit(blueprint.spec, engine.info(), allowed=allowed, needs=needs)
+    blueprint = replace(blueprint, spec=fitted.spec)
     for line in describe(action, blueprint, request):
         ui.note(line)
     argv = run_argv(

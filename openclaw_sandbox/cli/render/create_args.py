@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.errors import SandboxError
@@ -22,6 +23,8 @@ def create_args(policy: EffectivePolicy) -> list[str]:
 
     context = BuildContext(user=_user(policy), seccomp_profile=_seccomp_text(policy), created_at_ms=0)
     spec = build_spec(policy, context)
+    # Whether the engine has a quota is known only when it makes the container.
+    spec = replace(spec, disk=replace(spec.disk, size_bytes=None))
     argv = run_argv(spec, spec.command, seccomp_path=seccomp_path(policy), exec_env={})
     return ["create", *argv[len(_RUN_WORDS) :]]
 

@@ -76,14 +76,14 @@ def test_names_are_cut_as_openclaw_cuts_them() -> None:
     [
         ("~", "/home/u"),
         ("~/x/../y", "/home/u/y"),
-        ("~other", "/work/~other"),
-        ("rel", "/work/rel"),
+        ("~other", "/srv/here/~other"),
+        ("rel", "/srv/here/rel"),
         ("//etc//x/", "/etc/x"),
         (" /a ", "/a"),
     ],
 )
 def test_user_path(text: str, path: str) -> None:
-    assert naming.user_path(text, home=Path("/home/u"), cwd=Path("/work")) == Path(path)
+    assert naming.user_path(text, home=Path("/home/u"), cwd=Path("/srv/here")) == Path(path)
 
 
 def test_sandbox_folder() -> None:

@@ -51,6 +51,13 @@ INFO = EngineInfo(
 )
 
 
+class SetupStream(FakeStream):
+    """The streams of a setup command, which has a deadline."""
+
+    def set_deadline(self, timeout_s: float | None) -> None:
+        assert timeout_s
+
+
 @dataclass
 class FakeEngine:
     """`faults` maps a call's name to what is raised instead; `on` to what is done before it."""
@@ -61,7 +68,7 @@ class FakeEngine:
     faults: dict[str, BaseException] = field(default_factory=dict)
     on: dict[str, Callable[[], None]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
-    stream: FakeStream = field(default_factory=lambda: FakeStream([]))
+    stream: FakeStream = field(default_factory=lambda: SetupStream([]))
     exec_exit: int = 0
     address: str = "unix:///fake"
     local: bool = True

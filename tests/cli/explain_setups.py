@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,3 +120,15 @@ SETUPS: Mapping[str, Setup] = {
         fix="give it another id",
     ),
 }
+
+
+def install(setup: Setup, home: Path) -> None:
+    """Make this setup in an empty home folder."""
+    state = home / ".openclaw"
+    state.mkdir()
+    for name, text in setup.files.items():
+        (state / name).write_text(text.replace("{home}", str(home)), encoding="utf-8")
+    for name, target in setup.links.items():
+        link = home / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(target)

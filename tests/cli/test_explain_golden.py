@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from openclaw_sandbox.cli.app import run_cli
-from tests.cli.explain_setups import SETUPS, Setup
+from tests.cli.explain_setups import SETUPS, install
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,21 +43,10 @@ def plain_surroundings(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("openclaw_sandbox.cli.engine_view.engine_findings", lambda _policy: ())
 
 
-def _install(setup: Setup, home: Path) -> None:
-    state = home / ".openclaw"
-    state.mkdir()
-    for name, text in setup.files.items():
-        (state / name).write_text(text.replace("{home}", str(home)), encoding="utf-8")
-    for name, target in setup.links.items():
-        link = home / name
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(target)
-
-
 @pytest.mark.parametrize("name", SETUPS)
 def test_page(name: str, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     setup = SETUPS[name]
-    _install(setup, home)
+    install(setup, home)
     status = run_cli(["explain", *setup.args])
     captured = capsys.readouterr()
     page = f"exit status {status}\n{captured.out}{captured.err}".replace(str(home), _PLACEHOLDER)

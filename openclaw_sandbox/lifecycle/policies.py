@@ -64,7 +64,8 @@ class Policies:
         if agent_id not in self._docker_texts:
             self._docker_texts[agent_id] = text_of_docker(policy)
         fitting = for_session(policy, scope_key, docker_text=self._docker_texts[agent_id])
-        if fitting.scope_key != scope_key.strip():
+        of_agent = scope_key.startswith("agent:") and sessions.agent_in_key(scope_key.lower()) is None
+        if fitting.scope_key != scope_key.strip() or (of_agent and policy.scope is not Scope.AGENT):
             scope = policy.scope.value
             return Found(why_not=f"the scope of agent {agent_id} is {scope} now", unused=True)
         return Found(policy=fitting)

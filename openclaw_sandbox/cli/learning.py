@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 from openclaw_sandbox.egress.journal import Need, needs, read_all
 from openclaw_sandbox.egress.place import place_of
 from openclaw_sandbox.egress.records import now
-from openclaw_sandbox.egress.service import remove_unused
+from openclaw_sandbox.egress.service import drop_gateway
 from openclaw_sandbox.lifecycle.ensure import draw_blueprint
 from openclaw_sandbox.lifecycle.run import RunRequest, run
 from openclaw_sandbox.lifecycle.streams import Streams, fd_sink
 from openclaw_sandbox.policy.egress import EgressPolicy
-from openclaw_sandbox.spec.build import state_hash
 
 if TYPE_CHECKING:
     from openclaw_sandbox.cli.ui import Ui
@@ -41,7 +40,7 @@ def run_learning(
     try:
         report = run(blueprint, RunRequest(argv=argv, alone=True), engine, streams, listener=ui)
     finally:
-        remove_unused(engine, state_hash(str(policy.state_dir)))
+        drop_gateway(learning, engine)
     mine = f"{blueprint.spec.name}-run-"
     asked = [r for r in read_all([place_of(learning)]) if r.time >= started and r.sandbox.startswith(mine)]
     return report.exit_status, needs(asked)

@@ -10,8 +10,8 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from openclaw_sandbox.egress.gateway import until_signal
 from openclaw_sandbox.egress.relay import CHUNK, Ends, IdleError, Meter, relay
+from openclaw_sandbox.egress.serving import until_signal
 from openclaw_sandbox.egress.settings import Caller, greeting
 
 if TYPE_CHECKING:

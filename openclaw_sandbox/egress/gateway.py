@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import resource
-import signal
 import sys
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING
 from openclaw_sandbox.egress.http import serve_http
 from openclaw_sandbox.egress.logfile import LogFile
 from openclaw_sandbox.egress.relay import CHUNK, Bandwidth, Ends
+from openclaw_sandbox.egress.serving import listen, until_signal
 from openclaw_sandbox.egress.session import Account, Session
 from openclaw_sandbox.egress.settings import Caller, Settings, parse_greeting, parse_settings
 from openclaw_sandbox.egress.socks import VERSION as SOCKS
@@ -22,7 +21,7 @@ from openclaw_sandbox.egress.socks import serve_socks
 from openclaw_sandbox.policy.egress import Decision, EgressPolicy, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from pathlib import Path
 
 _GREETING_S = 10.0
@@ -140,19 +139,6 @@ async def _turn_away(session: Session) -> None:
     session.ends.writer.write(b"" if first[:1] == bytes([SOCKS]) else _BUSY)
 
 
-async def listen(
-    path: Path, connected: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-) -> asyncio.Server:
-    """Serve on a unix socket that replaces one left by a process that was killed."""
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    fresh.unlink(missing_ok=True)
-    server = await asyncio.start_unix_server(connected, path=fresh, limit=CHUNK, backlog=1024)
-    # Whoever has the folder may connect: only the owner on the host, and the forwarders' mounts, have it.
-    fresh.chmod(0o666)
-    fresh.replace(path)
-    return server
-
-
 async def serve_gateway(socket_file: Path, settings_file: Path, log_file: Path, build: str) -> None:
     """Run until a signal ends it.
 
@@ -163,12 +149,3 @@ async def serve_gateway(socket_file: Path, settings_file: Path, log_file: Path, 
     server = await listen(socket_file, gateway.connected)
     await until_signal()
     server.close()
-
-
-async def until_signal() -> None:
-    """Wait for SIGTERM or SIGINT."""
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, ended.set)
-    await ended.wait()

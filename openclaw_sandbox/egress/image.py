@@ -34,7 +34,7 @@ _INSIDE = (
         f"egress/{name}.py"
         for name in (
             *("__init__", "entry", "forwarder", "gateway", "hello", "http", "logfile", "records", "relay"),
-            *("request", "session", "settings", "socks", "tunnel", "upstream"),
+            *("request", "serving", "session", "settings", "socks", "tunnel", "upstream"),
         )
     ),
 )

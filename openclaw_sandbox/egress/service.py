@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 _READY_S = 20.0
 _RECOVER_S = 5.0  # a gateway that died is back before this
 _POLL_S = 0.01
+_GRACE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,16 +130,27 @@ def drop_forwarder(policy: EffectivePolicy, engine: Engine, container_id: str) -
         engine.remove(found.id, force=True)
 
 
+def drop_gateway(policy: EffectivePolicy, engine: Engine) -> None:
+    """Remove the gateway of a policy that nobody will use again, unless a sandbox does."""
+    key = place_of(policy).key
+    if not engine.list(labels=[f"{labels.ROLE}={FORWARDER_ROLE}", f"{KEY}={key}"]):
+        for gateway in engine.list(labels=[f"{labels.ROLE}={GATEWAY_ROLE}", f"{KEY}={key}"]):
+            engine.remove(gateway.id, force=True)
+
+
 def remove_unused(engine: Engine, state: str) -> list[str]:
     """Remove forwarders without a sandbox, gateways without a forwarder, and their network; the names.
 
-    `state` is the hash of the state folder whose gateways may go.
+    `state` is the hash of the state folder whose gateways may go. One that was just made stays: the sandbox
+    that it is for may not have its forwarder yet.
     """
     gone = _remove_orphans(engine)
     used = {helper.labels.get(KEY) for helper in engine.list(labels=[f"{labels.ROLE}={FORWARDER_ROLE}"])}
     gateways = engine.list(labels=[f"{labels.ROLE}={GATEWAY_ROLE}"])
+    newest_ms = (time.time() - _GRACE_S) * 1000
     for gateway in gateways:
-        if gateway.labels.get(KEY) not in used and gateway.labels.get(labels.STATE) == state:
+        ours = gateway.labels.get(labels.STATE) == state and gateway.created_at_ms < newest_ms
+        if ours and gateway.labels.get(KEY) not in used:
             engine.remove(gateway.id, force=True)
             gone.append(gateway.name)
     if len(gateways) == len([name for name in gone if name in {g.name for g in gateways}]):

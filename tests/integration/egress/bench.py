@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from openclaw_sandbox.egress import upstream
 from openclaw_sandbox.egress.forwarder import Forwarder
-from openclaw_sandbox.egress.gateway import Gateway, listen
+from openclaw_sandbox.egress.gateway import Gateway
 from openclaw_sandbox.egress.records import Record, parse_log
 from openclaw_sandbox.egress.relay import CHUNK
+from openclaw_sandbox.egress.serving import listen
 from openclaw_sandbox.egress.settings import Limits, Settings
 from openclaw_sandbox.policy.egress import EgressPolicy, parse_rule
 

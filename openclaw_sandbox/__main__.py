@@ -1,5 +1,6 @@
 """`python -m openclaw_sandbox` and the console script."""
 
+import io
 import os
 import sys
 
@@ -30,6 +31,8 @@ def _complete_standard_streams() -> None:
         sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115  for the life of the process
     if sys.stderr is None:
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115  for the life of the process
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that a locale cannot write is no failure
 
 
 if __name__ == "__main__":

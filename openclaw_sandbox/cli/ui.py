@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import enum
-import json
 import os
 import sys
 import time
@@ -55,7 +54,7 @@ class Ui:
 
     def json(self, value: Any) -> None:
         """A JSON document, on stdout."""
-        self.out(json.dumps(value, indent=2, ensure_ascii=False))
+        self.out(_json_text(value, indent=2))
 
     def note(self, text: str) -> None:
         """What a human may like to know; silent with -q."""
@@ -87,7 +86,7 @@ class Ui:
         """The end of a verb that failed: one object on stdout with --json, else lines on stderr."""
         if self.as_json:
             # On one line: it may end a stream of such lines.
-            self.out(json.dumps(error_document(error), ensure_ascii=False))
+            self.out(_json_text(error_document(error)))
             return
         self._err(f"{self.paint('error:', 'error', sys.stderr)} {printable(error.brief)}")
         for issue in error.issues:
@@ -114,6 +113,19 @@ class Ui:
     def _err(self, text: str) -> None:
         with contextlib.suppress(OSError):  # nobody reads it: that changes nothing
             sys.stderr.write(f"{text}\n")
+
+
+def _json_text(value: Any, *, indent: int | None = None) -> str:
+    """As people read it. Escaped is what is no text (bytes of the command line that are no UTF-8), and what a
+    stdout that is no UTF-8 may not have.
+    """
+    import json
+
+    ascii_only = (sys.stdout.encoding or "").lower() not in ("utf-8", "utf8")
+    text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        text = "".join(f"\\u{ord(c):04x}" if "\ud800" <= c <= "\udfff" else c for c in text)
+    return text
 
 
 def error_document(error: SandboxError) -> dict[str, Any]:

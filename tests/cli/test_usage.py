@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -119,3 +120,13 @@ def test_a_working_folder_that_was_removed(tool: Tool, tmp_path: Path) -> None:
     done = inside("run", "--", "id")
     assert done.status == 125
     assert done.said.startswith("error: No Docker Engine was found")
+
+
+@pytest.mark.parametrize("encoding", ["ascii:strict", "latin-1:strict", "utf-8:strict"])
+def test_names_that_the_locale_cannot_write(encoding: str, tool: Tool) -> None:
+    key = b"agent:main:\xc3\xbc\xf0\x9f\xa6\x80\xff"
+    environment = {"PYTHONIOENCODING": encoding}
+    page = tool("explain", "--session", key, env=environment)
+    assert (page.status, page.said) == (0, "")
+    answer = tool("explain", "--json", "--session", key, env=environment)
+    assert json.loads(answer.out.decode("utf-8"))["sessionKey"] == "agent:main:ü🦀\udcff"

@@ -184,3 +184,13 @@ def test_a_stderr_that_nobody_reads_changes_nothing() -> None:
     ui.warn("x")
     ui.debug("x")
     ui.error(SandboxError("x"))
+
+
+def test_json_is_utf8_whatever_it_repeats(capsys: pytest.CaptureFixture[str]) -> None:
+    ui = Ui(as_json=True)
+    ui.json({"name": "ü\udcff\U0001f980"})
+    ui.error(UsageError("no \udcfe"))
+    out = capsys.readouterr().out
+    assert out.encode("utf-8", "strict")
+    assert '"ü\\udcff🦀"' in out
+    assert "no \\udcfe" in out

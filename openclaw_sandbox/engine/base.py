@@ -173,8 +173,8 @@ class Stream(Protocol):
         """End of input."""
         ...
 
-    def resize(self, *, rows: int, columns: int) -> None:
-        """New size of the terminal; does nothing without one."""
+    def resize(self, *, rows: int, columns: int) -> bool:
+        """New size of the terminal; True without one. False: the command has not started, or has ended."""
         ...
 
     def set_deadline(self, timeout_s: float | None) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import enum
-import os
 import queue
 import signal
 import threading
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.engine.docker.failure import classify_exec, classify_init
 from openclaw_sandbox.errors import EngineError, EngineLostError
-from openclaw_sandbox.lifecycle.streams import Budget, HoldBack, Outlet, read_some
+from openclaw_sandbox.lifecycle.streams import Budget, HoldBack, Outlet, follow_size, read_some
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -333,7 +332,6 @@ class Execution:
         before = {signum: signal.signal(signum, notice) for signum in _SIGNALS}
         if self._streams.tty is not None:
             before[signal.SIGWINCH] = signal.signal(signal.SIGWINCH, self._resize)
-            self._resize()
         try:
             yield
         finally:
@@ -341,9 +339,8 @@ class Execution:
                 signal.signal(signum, handler)
 
     def _resize(self, *_: object) -> None:
-        with contextlib.suppress(OSError):
-            size = os.get_terminal_size(self._streams.tty or 0)
-            self._command.stream.resize(rows=size.lines, columns=size.columns)
+        if self._streams.tty is not None:
+            follow_size(self._command.stream, self._streams.tty)
 
 
 def _why_unwritten(error: Exception | None) -> str:

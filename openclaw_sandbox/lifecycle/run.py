@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Protocol
 from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.engine.base import ExecSpec, ExecStatus
 from openclaw_sandbox.engine.docker.failure import NotStarted
-from openclaw_sandbox.errors import EngineError
+from openclaw_sandbox.errors import EngineError, EngineUnavailableError
 from openclaw_sandbox.lifecycle.counters import Meter
 from openclaw_sandbox.lifecycle.diskwatch import DiskWatch
 from openclaw_sandbox.lifecycle.ensure import Blueprint, Ready, create, ensure, make
 from openclaw_sandbox.lifecycle.execute import Bounds, Ending, Execution, exit_status
 from openclaw_sandbox.lifecycle.reaper import MARK, Reaper, boot_ticks
 from openclaw_sandbox.lifecycle.starting import start
-from openclaw_sandbox.lifecycle.streams import raw_terminal
+from openclaw_sandbox.lifecycle.streams import raw_terminal, size_from_the_start
 from openclaw_sandbox.lifecycle.way_out import close_way_out
 from openclaw_sandbox.lifecycle.witness import Witness
 from openclaw_sandbox.spec.build import exec_env
@@ -149,9 +149,12 @@ def _run_in(
     )
     try:
         started = engine.exec_start(ready.container_id, spec)
-    except KeyboardInterrupt:
-        reaper.end()
+    except BaseException as error:
+        if not isinstance(error, EngineError) or isinstance(error, EngineUnavailableError):
+            with contextlib.suppress(EngineError):  # it may have started
+                reaper.end()
         raise
+    size_from_the_start(started.stream, streams.tty)
     reaper.exec_id = started.exec_id
     command = _ExecCommand(engine, started.exec_id, started.stream, reaper)
     return _drive(command, Site(blueprint, engine, ready.container_id), request, streams)
@@ -274,6 +277,7 @@ def _run_as_main_process(
     _tell(warnings, listener)
     try:
         stream = engine.attach(container_id, stdin=streams.stdin is not None, tty=request.tty)
+        size_from_the_start(stream, streams.tty)
         start(engine, container_id, spec)
         site = Site(blueprint, engine, container_id, fresh=True)
         return _drive(_MainCommand(engine, container_id, stream), site, request, streams)

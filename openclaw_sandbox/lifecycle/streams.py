@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import threading
 import time
 from dataclasses import field
 from typing import TYPE_CHECKING
@@ -15,9 +16,10 @@ from openclaw_sandbox.engine.docker.failure import may_be_complaint
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from openclaw_sandbox.engine.base import Sink
+    from openclaw_sandbox.engine.base import Sink, Stream
 
 _CHUNK = 1 << 16
+_SIZE_PATIENCE_S = 10.0
 _HELD_BYTES = 4096
 _TAIL_BYTES = 16 * 1024
 _WORDS_BYTES = 4096
@@ -31,6 +33,27 @@ class Streams:
     stderr: Sink
     stdin: int | None
     tty: int | None = None
+
+
+def follow_size(stream: Stream, terminal: int) -> bool:
+    """Give the command's terminal the size of ours; False if the engine did not."""
+    try:
+        size = os.get_terminal_size(terminal)
+    except OSError:
+        return True
+    return stream.resize(rows=size.lines, columns=size.columns)
+
+
+def size_from_the_start(stream: Stream, terminal: int | None) -> None:
+    """Try in the background until the command has started: it may ask for its size at once."""
+
+    def keep_trying() -> None:
+        deadline = time.monotonic() + _SIZE_PATIENCE_S
+        while terminal is not None and time.monotonic() < deadline and not follow_size(stream, terminal):
+            time.sleep(0.005)
+
+    if terminal is not None:
+        threading.Thread(target=keep_trying, daemon=True).start()
 
 
 def fd_sink(descriptor: int) -> Sink:
@@ -158,7 +181,7 @@ def raw_terminal(descriptor: int | None) -> Iterator[None]:
     import tty
 
     before = termios.tcgetattr(descriptor)
-    tty.setraw(descriptor)
+    tty.setraw(descriptor, termios.TCSADRAIN)  # what was typed ahead stays
     try:
         yield
     finally:

@@ -358,12 +358,15 @@ class DockerStream:
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_WR)
 
-    def resize(self, *, rows: int, columns: int) -> None:
+    def resize(self, *, rows: int, columns: int) -> bool:
         """See Stream.resize."""
-        if self._tty and rows and columns:
-            with contextlib.suppress(EngineError):  # the command may just have ended
-                path = f"{self._path}/resize?h={rows}&w={columns}"
-                self._http.request("POST", path, timeout_s=_QUICK_S)
+        if not (self._tty and rows and columns):
+            return True
+        path = f"{self._path}/resize?h={rows}&w={columns}"
+        try:
+            return self._http.request("POST", path, timeout_s=_QUICK_S).status < 300
+        except EngineError:
+            return False
 
     def close(self) -> None:
         """See Stream.close."""

@@ -62,7 +62,7 @@ class FakeStream:
     def close_stdin(self) -> None:
         self.stdin_closed.set()
 
-    def resize(self, *, rows: int, columns: int) -> None:
+    def resize(self, *, rows: int, columns: int) -> bool:
         raise AssertionError("there is no terminal")
 
     def set_deadline(self, timeout_s: float | None) -> None:

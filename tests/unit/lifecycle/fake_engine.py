@@ -58,6 +58,13 @@ class SetupStream(FakeStream):
         assert timeout_s
 
 
+class NoNetworks:
+    """An engine without any network of its users."""
+
+    def find(self, name: str) -> None:
+        return None
+
+
 @dataclass
 class FakeEngine:
     """`faults` maps a call's name to what is raised instead; `on` to what is done before it."""
@@ -72,6 +79,7 @@ class FakeEngine:
     exec_exit: int = 0
     address: str = "unix:///fake"
     local: bool = True
+    networks: Any = field(default_factory=NoNetworks)
     _ids: Any = field(default_factory=lambda: itertools.count(1))
     _lock: Any = field(default_factory=threading.Lock)
 

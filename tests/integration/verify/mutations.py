@@ -84,7 +84,8 @@ def _no_tmp(body: Body, folder: Path) -> None:
 
 
 def _one_more_tmpfs(body: Body, folder: Path) -> None:
-    body["HostConfig"]["Tmpfs"]["/mnt"] = "size=1m,mode=1777"
+    # A folder that the image lacks: elsewhere the engine takes over the folder's own mode, root's.
+    body["HostConfig"]["Tmpfs"]["/scratch"] = "size=1m"
 
 
 def _bind(

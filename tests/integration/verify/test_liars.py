@@ -24,13 +24,13 @@ echo '{"proof": "0", "uid": 1000, "bounding": "0000000000000000", "seccomp": "2"
 echo '{"id": "ps.caps", "state": "blocked", "evidence": "all fine", "items": []}'
 echo '{"id": "sc.mount", "state": "blocked", "evidence": "all fine", "items": []}'
 """
-DOCKERFILE = b"""FROM openclaw-sandbox:bookworm-slim
+DOCKERFILE = b"""FROM {image}
 USER root
 COPY liar /liar
 RUN for tool in /usr/bin/python3* /usr/bin/perl /usr/bin/ps /bin/sh; do rm -f $tool; cp /liar $tool; done
 USER sandbox
 """
-NO_PYTHON = b"""FROM openclaw-sandbox:bookworm-slim
+NO_PYTHON = b"""FROM {image}
 USER root
 RUN rm -f /usr/bin/python3*
 USER sandbox
@@ -49,13 +49,13 @@ def _context(**files: bytes) -> io.BytesIO:
 
 
 @pytest.fixture
-def built(octest_name: Callable[[str], str]) -> Iterator[Callable[..., str]]:
+def built(octest_name: Callable[[str], str], image: str) -> Iterator[Callable[..., str]]:
     client = docker.from_env(timeout=300)
     tags: list[str] = []
 
     def build(dockerfile: bytes, **files: bytes) -> str:
         tag = f"{octest_name('liar')}:1"
-        context = _context(Dockerfile=dockerfile, **files)
+        context = _context(Dockerfile=dockerfile.replace(b"{image}", image.encode()), **files)
         for step in client.api.build(fileobj=context, custom_context=True, tag=tag, rm=True, decode=True):
             assert "error" not in step, step
         tags.append(tag)

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.engine
 
 
 @pytest.fixture
-def place(octest_name: Callable[[str], str], tmp_path: Path) -> Iterator[Bench]:
-    with bench(tmp_path, octest_name("verify")) as made:
+def place(octest_name: Callable[[str], str], image: str, tmp_path: Path) -> Iterator[Bench]:
+    with bench(tmp_path, octest_name("verify"), image=image) as made:
         yield made
 
 
@@ -78,13 +78,11 @@ def test_a_named_container_must_run(place: Bench) -> None:
 
 
 def test_a_foreign_container_is_held_against_the_policy(
-    place: Bench, octest_name: Callable[[str], str]
+    place: Bench, image: str, octest_name: Callable[[str], str]
 ) -> None:
     client = docker.from_env(timeout=120)
     name = octest_name("foreign")
-    container = client.containers.run(
-        "openclaw-sandbox:bookworm-slim", ["sleep", "infinity"], name=name, user="0:0", detach=True
-    )
+    container = client.containers.run(image, ["sleep", "infinity"], name=name, user="0:0", detach=True)
     try:
         report = place.verify(attach=name, quick=True)
     finally:

@@ -1,0 +1,47 @@
+"""`doctor` on a machine without an engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.tool import Tool
+
+
+def test_a_dead_engine_fails_with_its_hint_and_the_rest_is_looked_at(tool: Tool) -> None:
+    tool.write_config({"agents": {"defaults": {"sandbox": {"mode": "all"}}}})
+    done = tool("doctor", "--json")
+    answer = done.document
+    assert (done.status, answer["ok"]) == (1, False)
+    found = {check["id"]: check for check in answer["checks"]}
+    assert found["engine.reachable"]["status"] == "fail"
+    assert found["engine.reachable"]["fix"]
+    assert found["config.valid"]["status"] == "ok"
+    assert set(answer["scores"]) >= {"engine", "config", "state"}
+
+
+def test_a_broken_config_is_a_failure_and_no_crash(tool: Tool) -> None:
+    tool.state.mkdir()
+    (tool.state / "openclaw.json").write_text("{ agents: ")
+    done = tool("doctor", "--only", "config.", "--json")
+    assert done.status == 1
+    assert [check["id"] for check in done.document["checks"]] == ["config.valid"]
+
+
+def test_an_unknown_check(tool: Tool) -> None:
+    done = tool("doctor", "--only", "nothing.")
+    assert (done.status, "No check is called nothing." in done.said) == (2, True)
+
+
+def test_there_is_nothing_to_mend_without_an_engine(tool: Tool) -> None:
+    done = tool("doctor", "--fix", "--only", "state.")
+    assert "nothing that this tool can mend" in done.said
+
+
+def test_the_page(tool: Tool) -> None:
+    path = tool.home / "report.html"
+    tool("doctor", "--html", path)
+    text = path.read_text()
+    assert "No sandbox was tried." in text
+    assert "engine.reachable" in text
+    assert tool("doctor", "--html", tool.home / "no" / "r.html").status == 1

@@ -1,0 +1,46 @@
+"""`verify` where no engine is needed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.tool import Tool
+
+
+def test_the_catalogue_needs_no_engine(tool: Tool) -> None:
+    done = tool("verify", "--list", "--json")
+    assert done.status == 0
+    probes = done.document["probes"]
+    assert len({probe["id"] for probe in probes}) == 151
+    text = tool("verify", "--list", "--only", "net.")
+    assert text.text.rstrip().endswith("12 probes")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--only", "nothing"), "No probe is called nothing."),
+        (("--fail-on", "bad"), '"bad" is no severity'),
+        (("--all", "--agent", "main"), "--all goes with none of"),
+        (("--fresh", "--attach", "x"), "choose"),
+    ],
+)
+def test_a_question_that_cannot_be_answered(tool: Tool, words: tuple[str, ...], said: str) -> None:
+    done = tool("verify", *words)
+    assert done.status == 2
+    assert said in done.said
+
+
+def test_switched_off_is_no_pass(tool: Tool) -> None:
+    tool.write_config({"agents": {"defaults": {"sandbox": {"mode": "all"}}}})
+    (tool.state / "config.yml").write_text("sandbox:\n  enabled: false\n")
+    done = tool("verify", "--json")
+    assert (done.status, done.error["code"]) == (2, "config.disabled")
+
+
+def test_a_dead_engine(tool: Tool) -> None:
+    tool.write_config({"agents": {"defaults": {"sandbox": {"mode": "all"}}}})
+    assert tool("verify").status == 125

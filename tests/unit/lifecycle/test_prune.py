@@ -1,0 +1,537 @@
+"""What may go, what must stay, and what is only registered again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from openclaw_sandbox.engine.base import ContainerState, ImageInfo
+from openclaw_sandbox.engine.images import Belonging
+from openclaw_sandbox.errors import EngineError, EngineLostError
+from openclaw_sandbox.lifecycle import intents
+from openclaw_sandbox.lifecycle.prune import Doing, Step, Thing, carry_out, plan_containers
+from openclaw_sandbox.lifecycle.prune_rest import old_images, prune_belongings, prune_images
+from openclaw_sandbox.lifecycle.prune_workspaces import UnknownSessionsError, prune_workspaces
+from openclaw_sandbox.lifecycle.registry import Kind
+from openclaw_sandbox.policy.naming import slug
+from openclaw_sandbox.spec import labels
+from openclaw_sandbox.spec.build import state_hash
+from tests.unit.lifecycle.sandboxes import House, config, entry_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME = "openclaw-sbx-agent-main-f331f052"
+HOUR, DAY = 3_600_000, 86_400_000
+NOW = 100 * DAY
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+def used(house: House, *, idle_ms: int = 0, age_ms: int = 0) -> None:
+    """A sandbox that was made and used so long before NOW."""
+    house.ensure(now_ms=NOW - age_ms)
+    (entry,) = house.entries
+    house.registry.remember(Kind.CONTAINER, [replace(entry, last_used_at_ms=NOW - idle_ms)])
+
+
+def planned(house: House) -> list[tuple[Doing, Thing, str]]:
+    return [(s.doing, s.thing, s.name) for s in plan_containers(house.fleet(), now_ms=NOW)]
+
+
+def prune(house: House) -> list[Step]:
+    fleet = house.fleet()
+    fleet.settle()
+    return carry_out(plan_containers(fleet, now_ms=NOW), fleet)
+
+
+REMOVED = [(Doing.REMOVE, Thing.CONTAINER, NAME)]
+
+
+# ---- idle and age
+
+
+@pytest.mark.parametrize(
+    ("idle_ms", "age_ms", "rules", "goes"),
+    [
+        (0, 0, {}, False),
+        (24 * HOUR, 0, {}, False),
+        (24 * HOUR + 1, 0, {}, True),
+        (0, 7 * DAY, {}, False),
+        (0, 7 * DAY + 1, {}, True),
+        (90 * DAY, 90 * DAY, {"idleHours": 0, "maxAgeDays": 0}, False),
+        (90 * DAY, 0, {"idleHours": 0}, False),
+        (2 * HOUR, 0, {"idleHours": 1}, True),
+        (0, 2 * DAY, {"maxAgeDays": 1}, True),
+        (-5 * DAY, -5 * DAY, {"idleHours": 1, "maxAgeDays": 1}, False),
+    ],
+)
+def test_rules(house: House, idle_ms: int, age_ms: int, rules: dict[str, int], *, goes: bool) -> None:
+    used(house, idle_ms=idle_ms, age_ms=age_ms)
+    house.data = config(prune=rules)
+    assert planned(house) == (REMOVED if goes else [])
+
+
+def test_each_agent_has_its_own_rules(tmp_path: Path) -> None:
+    strict = {"id": "strict", "sandbox": {"prune": {"idleHours": 1}}}
+    house = House(tmp_path, config({"id": "main"}, strict))
+    for agent in ("main", "strict"):
+        house.ensure(agent=agent)
+    idle = [replace(entry, last_used_at_ms=NOW - 2 * HOUR, created_at_ms=NOW) for entry in house.entries]
+    house.registry.remember(Kind.CONTAINER, idle)
+    for key, container in house.engine.containers.items():
+        said = {**container.labels, labels.CREATED_AT_MS: str(NOW)}
+        house.engine.containers[key] = replace(container, labels=said)
+    assert [name for _, _, name in planned(house)] == [house.policy(agent="strict").container_name]
+
+
+def test_the_age_is_the_containers_not_the_names(house: House) -> None:
+    """OpenClaw's entry keeps the moment of the first container of a name."""
+    used(house, age_ms=HOUR)
+    (entry,) = house.entries
+    house.registry.remember(Kind.CONTAINER, [replace(entry, created_at_ms=1)])
+    assert planned(house) == []
+
+
+def test_rules_for_an_agent_that_is_gone(house: House) -> None:
+    theirs = house.add_theirs(
+        "x", key="agent:gone", created_at_ms=NOW, labels={labels.CREATED_AT_MS: str(NOW)}
+    )
+    house.registry.remember(Kind.CONTAINER, [entry_for(theirs, last_used_at_ms=NOW - 2 * HOUR)])
+    assert planned(house) == []
+    house.data = config(prune={"idleHours": 1})
+    assert [name for _, _, name in planned(house)] == ["x"]
+
+
+def test_removed_and_forgotten(house: House) -> None:
+    used(house, idle_ms=25 * HOUR)
+    (step,) = prune(house)
+    assert (step.doing, step.error, step.reason) == (Doing.REMOVE, None, "unused for 25 h; the limit is 24 h")
+    assert (house.engine.names, house.entries) == ([], [])
+
+
+def test_an_entry_stays_with_its_container(house: House) -> None:
+    used(house, idle_ms=25 * HOUR)
+    house.engine.faults["remove"] = EngineError("no")
+    (step,) = prune(house)
+    assert step.error is not None
+    assert (house.engine.names, len(house.entries)) == ([NAME], 1)
+
+
+# ---- never
+
+
+def running_in(house: House, exec_id: str = "e9") -> None:
+    house.engine.execs[exec_id] = True
+    container = house.engine.named(NAME)
+    house.engine.containers[container.id] = replace(container, exec_ids=(exec_id,))
+
+
+def test_never_a_busy_one(house: House) -> None:
+    used(house, idle_ms=90 * DAY, age_ms=90 * DAY)
+    running_in(house)
+    (step,) = prune(house)
+    assert step.doing is Doing.KEEP
+    assert "a command runs in it" in step.reason
+    assert house.engine.names == [NAME]
+
+
+def test_never_one_that_became_busy_meanwhile(house: House) -> None:
+    used(house, idle_ms=25 * HOUR)
+    fleet = house.fleet()
+    steps = plan_containers(fleet, now_ms=NOW)
+    running_in(house)
+    assert [step.doing for step in carry_out(steps, fleet)] == [Doing.KEEP]
+    assert house.engine.names == [NAME]
+
+
+def test_never_one_that_was_used_meanwhile(house: House) -> None:
+    used(house, idle_ms=25 * HOUR)
+    fleet = house.fleet()
+    steps = plan_containers(fleet, now_ms=NOW)
+    house.ensure()
+    (step,) = carry_out(steps, fleet)
+    assert (step.doing, step.reason) == (Doing.KEEP, "it was used just now")
+    assert house.engine.names == [NAME]
+
+
+def test_never_what_is_not_ours(house: House, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = House(tmp_path / "other", config(docker={"containerPrefix": "o-"}), house.engine)
+    other.ensure(now_ms=1)
+    house.add_theirs("openclaw-sbx-theirs", key="agent:main")
+    house.engine.add("openclaw-sbx-decoy", labels={"openclaw.sandboxed": "1"})
+    house.engine.add(f"{NAME}-run-01234567", labels={"openclaw.sandbox": "yes"})
+    before = house.engine.names
+    prune(house)
+    assert house.engine.names == before
+    assert len(other.entries) == 1
+
+
+def test_never_what_the_newer_openclaw_keeps(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    from openclaw_sandbox.lifecycle import registry as module
+
+    theirs = house.add_theirs("x")
+    entry = replace(entry_for(theirs), source=module.Source.DATABASE)
+    monkeypatch.setattr(
+        module.Registry, "_newer", lambda _self, kind: [entry] if kind is Kind.CONTAINER else []
+    )
+    assert planned(house) == []
+
+
+# ---- what is left over
+
+
+def test_an_entry_without_a_container(house: House) -> None:
+    used(house)
+    house.engine.containers.clear()
+    (step,) = prune(house)
+    assert (step.thing, step.doing) == (Thing.ENTRY, Doing.REMOVE)
+    assert house.entries == []
+
+
+def test_not_on_an_engine_that_is_elsewhere(house: House) -> None:
+    used(house)
+    house.engine.containers.clear()
+    house.engine.local = False
+    assert planned(house) == []
+
+
+def test_a_lost_entry_is_made_again(house: House) -> None:
+    used(house, idle_ms=90 * DAY, age_ms=DAY)
+    house.registry.forget(Kind.CONTAINER, house.entries)
+    (step,) = prune(house)
+    assert step.doing is Doing.REGISTER
+    (entry,) = house.entries
+    assert (entry.container_name, entry.created_at_ms) == (NAME, NOW - DAY)
+    assert entry.config_hash == house.policy().config_hash
+    assert house.engine.names == [NAME]
+
+
+def test_a_lost_entry_of_a_browser_gets_its_ports(house: House) -> None:
+    ports = {"9222/tcp": [{"HostIp": "127.0.0.1", "HostPort": "49153"}], "6080/tcp": None}
+    made = house.add_theirs(
+        "browser", labels={labels.BROWSER: "1", labels.STATE: state_hash(str(house.state_dir))}
+    )
+    raw = {"NetworkSettings": {"Ports": ports}}
+    house.engine.containers[made.id] = replace(made, raw=raw)
+    prune(house)
+    (entry,) = house.registry.entries(Kind.BROWSER)
+    assert entry.document()["cdpPort"] == 49153
+    assert "noVncPort" not in entry.document()
+
+
+@pytest.mark.parametrize("change", [{"docker": {"memory": "99m"}}, {"scope": "session"}])
+def test_an_orphan_that_nothing_wants_goes(house: House, change: dict[str, Any]) -> None:
+    used(house)
+    house.registry.forget(Kind.CONTAINER, house.entries)
+    house.data = config(**change)
+    assert planned(house) == REMOVED
+
+
+def test_an_orphan_that_cannot_be_compared_stays(house: House) -> None:
+    used(house)
+    house.registry.forget(Kind.CONTAINER, house.entries)
+    house.data = config(docker={"network": "host"})
+    assert [doing for doing, _, _ in planned(house)] == [Doing.REGISTER]
+
+
+def own(house: House, what: str, *, age_ms: int = 0, owner: str = "", **values: Any) -> str:
+    blueprint = house.blueprint(now_ms=NOW - age_ms)
+    said = {**blueprint.spec.labels, **blueprint.spec.volatile_labels, **blueprint.labels}
+    said[labels.OWNER] = owner or "0" * 16
+    return house.engine.add(f"{NAME}-{what}-01234567", labels=said, **values).name
+
+
+@pytest.mark.parametrize("what", ["run", "setup"])
+def test_half_made(house: House, what: str) -> None:
+    intent = intents.declare(house.state_dir, f"{NAME}-{what}-01234567")
+    name = own(house, what, owner=intent.owner)
+    assert planned(house) == [], "its maker lives"
+    intent.release()
+    assert planned(house) == [(Doing.REMOVE, Thing.CONTAINER, name)]
+    prune(house)
+    assert (house.engine.names, house.intents()) == ([], [])
+
+
+def test_what_a_killed_maker_left_running_inside_keeps_nothing(house: House) -> None:
+    intent = intents.declare(house.state_dir, f"{NAME}-run-01234567")
+    own(house, "run", owner=intent.owner, exec_ids=("e9",))
+    house.engine.execs["e9"] = True
+    intent.release()
+    prune(house)
+    assert house.engine.names == []
+
+
+def test_a_command_whose_state_folder_was_wiped_may_still_run(house: House) -> None:
+    name = own(house, "run")
+    assert planned(house) == [(Doing.KEEP, Thing.CONTAINER, name)]
+    house.engine.containers.clear()
+    own(house, "run", age_ms=25 * HOUR)
+    assert planned(house) == [(Doing.REMOVE, Thing.CONTAINER, name)]
+    house.engine.containers.clear()
+    own(house, "run", state=ContainerState.EXITED)
+    assert planned(house) == [(Doing.REMOVE, Thing.CONTAINER, name)]
+
+
+def test_a_retired_one_goes_when_its_command_has_ended(house: House) -> None:
+    name = own(house, "old", exec_ids=("e9",))
+    house.engine.execs["e9"] = True
+    assert planned(house) == [(Doing.KEEP, Thing.CONTAINER, name)]
+    house.engine.execs["e9"] = False
+    assert planned(house) == [(Doing.REMOVE, Thing.CONTAINER, name)]
+
+
+@pytest.mark.parametrize(
+    ("state", "finished_at", "goes"),
+    [
+        (ContainerState.RUNNING, "", False),
+        (ContainerState.EXITED, "1970-04-10T23:00:00.123456789Z", False),
+        (ContainerState.EXITED, "1970-04-09T23:00:00Z", True),
+        (ContainerState.EXITED, "0001-01-01T00:00:00Z", False),
+        (ContainerState.EXITED, "nonsense", False),
+    ],
+)
+def test_a_detached_command_is_kept_for_its_log(
+    house: House, state: ContainerState, finished_at: str, *, goes: bool
+) -> None:
+    name = own(house, "job", state=state, finished_at=finished_at)
+    assert planned(house) == ([(Doing.REMOVE, Thing.CONTAINER, name)] if goes else [])
+
+
+def test_an_engine_that_goes_away_ends_it(house: House) -> None:
+    used(house, idle_ms=25 * HOUR)
+    house.engine.faults["list"] = EngineLostError("gone")
+    with pytest.raises(EngineLostError):
+        plan_containers(house.fleet(), now_ms=NOW)
+    assert len(house.entries) == 1
+
+
+# ---- networks, volumes, images
+
+
+class Images:
+    """An image store that remembers what was removed."""
+
+    def __init__(self, *, images: list[ImageInfo] = [], things: list[Belonging] = []) -> None:  # noqa: B006
+        self.images, self.things = images, things
+        self.gone: list[str] = []
+        self.kept = ""
+
+    def labelled(self, label: str) -> list[ImageInfo]:
+        return [image for image in self.images if label in image.labels]
+
+    def belongings(self, label: str) -> list[Belonging]:
+        key, _, value = label.partition("=")
+        return [thing for thing in self.things if thing.labels.get(key) == value]
+
+    def remove(self, reference: str) -> str:
+        if not self.kept:
+            self.gone.append(reference)
+        return self.kept
+
+    def remove_belonging(self, thing: Belonging) -> str:
+        return self.remove(thing.name)
+
+
+def belonging(house: House, name: str, **said: str) -> Belonging:
+    mine = {labels.STATE: state_hash(str(house.state_dir))}
+    return Belonging(kind="network", id=name, name=name, labels={**mine, **said})
+
+
+def test_networks_and_volumes(house: House) -> None:
+    house.ensure()
+    living = intents.declare(house.state_dir, "x")
+    store = Images(
+        things=[
+            belonging(house, "of-a-sandbox", **{labels.SESSION_KEY: "agent:main"}),
+            belonging(house, "of-nobody", **{labels.SESSION_KEY: "agent:gone"}),
+            belonging(house, "being-made", **{labels.OWNER: living.owner}),
+            belonging(house, "half-made", **{labels.OWNER: "0" * 16}),
+            belonging(house, "for-all"),
+            belonging(house, "not-ours", **{labels.STATE: "another"}),
+        ]
+    )
+    would = prune_belongings(house.fleet(), store, dry_run=True)
+    assert ([step.name for step in would], store.gone) == (["of-nobody", "half-made"], [])
+    prune_belongings(house.fleet(), store, dry_run=False)
+    assert store.gone == ["of-nobody", "half-made"]
+    store.kept = "it is in use"
+    (step, *_) = prune_belongings(house.fleet(), store, dry_run=False)
+    assert (step.doing, step.reason) == (Doing.KEEP, "it is in use")
+
+
+def image(name: str, *, tags: tuple[str, ...] = (), base: str = "", role: str = "image") -> ImageInfo:
+    said = {labels.RECIPE: "r", labels.ROLE: role, labels.BASE_DIGEST: base}
+    return ImageInfo(
+        id=name,
+        tags=tags,
+        digests=(),
+        size_bytes=10,
+        created_at="then",
+        architecture="amd64",
+        user="",
+        labels=said,
+    )
+
+
+def test_images_that_were_replaced() -> None:
+    ours = [
+        image("old-base"),
+        image("old", base="old-base"),
+        image("now-base"),
+        image("now", tags=("openclaw-sandbox:bookworm-slim",), base="now-base"),
+        image("used"),
+        image("building", role="build"),
+    ]
+    assert [found.id for found in old_images(ours, {"used"})] == ["old", "old-base"]
+    assert old_images([], set()) == []
+
+
+def test_images_on_the_engine(house: House) -> None:
+    house.ensure()
+    used_id = house.engine.named(NAME).image_id
+    store = Images(images=[image("old"), image(used_id)])
+    assert [step.size_bytes for step in prune_images(house.fleet(), store, dry_run=True)] == [10]
+    assert store.gone == []
+    prune_images(house.fleet(), store, dry_run=False)
+    assert store.gone == ["old"]
+
+
+# ---- workspaces
+
+
+def folders(house: House) -> list[str]:
+    root = house.state_dir / "sandboxes"
+    return sorted(path.name for path in root.iterdir()) if root.exists() else []
+
+
+def workspace(house: House, key: str) -> Path:
+    folder = house.state_dir / "sandboxes" / slug(key)
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "file").write_bytes(b"x" * 5000)
+    return folder
+
+
+def gone(house: House, *, dry_run: bool = False) -> list[str]:
+    steps = prune_workspaces(house.fleet(), dry_run=dry_run)
+    return [step.name.rpartition("/")[2] for step in steps if step.doing is Doing.REMOVE]
+
+
+def test_workspaces_of_sessions_that_nobody_knows(house: House) -> None:
+    house.ensure()
+    lost = workspace(house, "agent:main:gone")
+    stays = folders(house)[0]
+    for name in ("notes", "Work-12345678", "workspace-" + "0" * 32, "x-1234567"):
+        (lost.parent / name).mkdir()
+    (lost.parent / "file-12345678").write_text("no folder")
+    (lost.parent / "link-12345678").symlink_to(lost.parent / "notes")
+    (step,) = [s for s in prune_workspaces(house.fleet(), dry_run=True) if s.doing is Doing.REMOVE]
+    assert step.name == str(lost)
+    assert step.size_bytes is not None
+    assert step.size_bytes >= 5000
+    assert lost.exists()
+    assert gone(house) == [lost.name]
+    assert sorted(folders(house)) == sorted(
+        [
+            stays,
+            "notes",
+            "Work-12345678",
+            "workspace-" + "0" * 32,
+            "x-1234567",
+            "file-12345678",
+            "link-12345678",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    "known",
+    ["registered", "configured agent", "main session", "stored session", "container", "store elsewhere"],
+)
+def test_workspaces_of_sessions_that_somebody_knows(house: House, known: str, tmp_path: Path) -> None:
+    key = "agent:work:main" if known == "main session" else "agent:work:chat"
+    if known == "registered":
+        theirs = house.add_theirs("x", key=key)
+        house.registry.remember(Kind.CONTAINER, [entry_for(theirs)])
+        house.engine.containers.clear()
+    elif known == "configured agent":
+        key = "agent:work"
+        house.data = config({"id": "main"}, {"id": "work"})
+    elif known == "main session":
+        (house.state_dir / "agents" / "work").mkdir(parents=True)
+    elif known == "stored session":
+        store = house.state_dir / "agents" / "work" / "sessions" / "sessions.json"
+        store.parent.mkdir(parents=True)
+        store.write_text(json.dumps({key: {}}))
+    elif known == "store elsewhere":
+        house.data = {**config({"id": "work"}), "session": {"store": f"{tmp_path}/{{agentId}}.json"}}
+        (tmp_path / "work.json").write_text(json.dumps({key: {}}))
+    else:
+        house.add_theirs("x", key=key)
+    folder = workspace(house, key)
+    assert gone(house) == []
+    assert (folder / "deep" / "file").exists()
+
+
+def test_not_what_a_container_mounts(house: House) -> None:
+    from openclaw_sandbox.engine.base import ObservedMount
+
+    folder = workspace(house, "agent:main:gone")
+    mount = ObservedMount(kind="bind", source=f"{folder}/deep", destination="/x", read_only=True)
+    house.engine.add("anybody", labels={}, mounts=(mount,))
+    assert gone(house) == []
+
+
+def test_not_in_a_shared_workspace(tmp_path: Path) -> None:
+    house = House(tmp_path, config(scope="shared"))
+    folder = workspace(house, "agent:main:gone")
+    (step,) = prune_workspaces(house.fleet(), dry_run=False)
+    assert (step.doing, step.name) == (Doing.KEEP, str(folder))
+    assert folder.exists()
+
+
+@pytest.mark.parametrize("content", ["{", "[1,", "\xff"])
+def test_not_when_the_sessions_cannot_be_read(house: House, content: str) -> None:
+    store = house.state_dir / "agents" / "work" / "sessions" / "sessions.json"
+    store.parent.mkdir(parents=True)
+    store.write_text(content, encoding="latin-1")
+    folder = workspace(house, "agent:main:gone")
+    with pytest.raises(UnknownSessionsError, match=r"sessions\.json cannot be read"):
+        gone(house)
+    assert folder.exists()
+
+
+def test_what_a_killed_prune_left(house: House) -> None:
+    left = house.state_dir / "sandboxes" / (".pruned-" + "0" * 16)
+    left.mkdir(parents=True)
+    assert gone(house) == [left.name]
+    assert folders(house) == []
+
+
+def test_links_out_of_a_workspace_are_not_followed(house: House, tmp_path: Path) -> None:
+    folder = workspace(house, "agent:main:gone")
+    treasure = tmp_path / "treasure"
+    treasure.mkdir()
+    (treasure / "gold").write_text("gold")
+    (folder / "link").symlink_to(treasure)
+    assert gone(house) == [folder.name]
+    assert (treasure / "gold").read_text() == "gold"
+
+
+def test_a_workspace_that_cannot_be_removed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = workspace(house, "agent:main:gone")
+
+    def denied(_: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("openclaw_sandbox.lifecycle.prune_workspaces.shutil.rmtree", denied)
+    (step,) = prune_workspaces(house.fleet(), dry_run=False)
+    assert step.error is not None
+    assert f"{folder} cannot be removed: Permission denied" in step.error.brief

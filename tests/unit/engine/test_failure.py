@@ -9,7 +9,9 @@ import pytest
 from openclaw_sandbox.engine.docker.failure import (
     NotStarted,
     classify_exec,
+    classify_init,
     create_failure,
+    may_be_complaint,
     message_of,
     plain_failure,
 )
@@ -47,6 +49,39 @@ def test_a_command_that_prints_the_same_is_not_ours(said: bytes, reason: NotStar
     assert classify_exec(126, 4711, said, "liar") is None
 
 
+INIT_SAYS = b"[FATAL tini (7)] exec %s failed: %s\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "reason"),
+    [
+        (127, INIT_SAYS % (b"nope", b"No such file or directory"), NotStarted.NOT_FOUND),
+        (126, INIT_SAYS % (b"/etc/passwd", b"Permission denied"), NotStarted.NOT_EXECUTABLE),
+        (126, (INIT_SAYS % (b"x", b"Exec format error")).replace(b"\n", b"\r\n"), NotStarted.NOT_EXECUTABLE),
+        (127, INIT_SAYS % (b"two\nlines", b"No such file or directory"), NotStarted.NOT_FOUND),
+    ],
+)
+def test_a_main_process_that_the_init_could_not_start(status: int, said: bytes, reason: NotStarted) -> None:
+    failure = classify_init(status, said, "nope")
+    assert failure is not None
+    assert failure.reason is reason
+    assert failure.brief.startswith("nope: ")
+    assert may_be_complaint(said)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (1, INIT_SAYS % (b"nope", b"No such file or directory")),
+        (127, b"sh: 1: nope: not found\n"),
+        (127, (INIT_SAYS % (b"nope", b"No such file")) + b"and more\n"),
+        (127, b""),
+    ],
+)
+def test_anything_else_is_the_main_process_own(status: int, said: bytes) -> None:
+    assert classify_init(status, said, "nope") is None
+
+
 def test_other_output_is_the_commands_own() -> None:
     assert classify_exec(127, 0, b"sh: 1: nope: not found\n", "sh") is None
 
@@ -60,7 +95,13 @@ def test_other_output_is_the_commands_own() -> None:
             400,
             'invalid mount config for type "bind": bind source path does not exist: /gone',
             SpecRefusedError,
-            "/gone",
+            "/gone does not exist",
+        ),
+        (
+            400,
+            'invalid mount config for type "bind": bind source path does not exist: /two words, gone',
+            SpecRefusedError,
+            "/two words, gone does not exist",
         ),
         (500, "mkdir /var/lib/docker/overlay2/x: no space left on device", SpecRefusedError, "disk is full"),
         (400, "Unknown runtime specified runsc", SpecRefusedError, "runsc"),

@@ -110,6 +110,7 @@ OTHER_VALUES: Mapping[str, tuple[Any, ...]] = {
     "read_only_root": (False,),
     "network": ("mine",),
     "dns": (("10.0.0.54",),),
+    "dns_options": (("timeout:1",),),
     "extra_hosts": (("db.example:10.0.0.6",),),
     "cap_drop": (("NET_RAW",),),
     "cap_add": ((),),

@@ -19,6 +19,7 @@ from openclaw_sandbox.errors import (
 from openclaw_sandbox.lifecycle import intents
 from openclaw_sandbox.lifecycle.blueprint import missing_image
 from openclaw_sandbox.lifecycle.fit import Needs, fit, judge_warnings
+from openclaw_sandbox.lifecycle.internal_network import close_internal
 from openclaw_sandbox.lifecycle.settle import remove_quietly
 from openclaw_sandbox.lifecycle.setup_command import SETUP_TIMEOUT_S, run_setup
 from openclaw_sandbox.lifecycle.starting import start
@@ -101,6 +102,7 @@ def create(spec: ContainerSpec, blueprint: Blueprint, engine: Engine) -> tuple[s
     """
     policy = blueprint.policy
     allowed = policy.hardening.allow_unenforced
+    spec, said = close_internal(spec, engine)
     fitted = fit(spec, engine.info(), allowed=allowed, needs=needs_of(spec, policy))
     intent = intents.declare(policy.state_dir, spec.name)
     try:
@@ -118,7 +120,7 @@ def create(spec: ContainerSpec, blueprint: Blueprint, engine: Engine) -> tuple[s
         _give_up(intent, engine, container_id)
         raise
     _IN_HAND[container_id] = intent
-    return container_id, (*fitted.lowered, *fitted.unenforced, *told)
+    return container_id, (*said, *fitted.lowered, *fitted.unenforced, *told)
 
 
 def needs_of(spec: ContainerSpec, policy: EffectivePolicy) -> Needs:

@@ -131,7 +131,7 @@ _PARTS = {
     "config": ("name", "labels"),
     "mounts": ("mounts", "tmpfs", "masked_paths"),
     "capabilities": ("cap_drop", "cap_add"),
-    "network": ("network", "dns", "extra_hosts", "ports"),
+    "network": ("network", "dns", "dns_options", "extra_hosts", "ports"),
     "user": ("user",),
     "seccomp": ("seccomp",),
     "limits": _LIMITS,

@@ -133,6 +133,7 @@ class ContainerSpec:
     read_only_root: bool
     network: str
     dns: tuple[str, ...] = ()
+    dns_options: tuple[str, ...] = ()  # as resolv.conf(5) has them: "timeout:1"
     extra_hosts: tuple[str, ...] = ()
     cap_drop: tuple[str, ...]
     cap_add: tuple[str, ...] = ()

@@ -72,6 +72,7 @@ def _host_config(spec: ContainerSpec) -> dict[str, Any]:
         "Tmpfs": {tmpfs.destination: ",".join(tmpfs.options) for tmpfs in spec.tmpfs},
         "NetworkMode": spec.network,
         "Dns": list(spec.dns),
+        "DnsOptions": list(spec.dns_options),
         "ExtraHosts": list(spec.extra_hosts),
         "CapDrop": list(spec.cap_drop),
         "CapAdd": list(spec.cap_add),
@@ -221,6 +222,7 @@ def _isolation_flags(spec: ContainerSpec, seccomp_path: str) -> list[str]:
     argv += ["--network", spec.network]
     for flag, values in (
         ("--dns", spec.dns),
+        ("--dns-option", spec.dns_options),
         ("--add-host", spec.extra_hosts),
         ("--cap-drop", spec.cap_drop),
         ("--cap-add", spec.cap_add),

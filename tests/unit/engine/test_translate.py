@@ -66,6 +66,7 @@ GOLDEN_BODY = {
         "Tmpfs": {"/tmp": "noexec,nosuid,nodev,size=104857600", "/scratch": ""},
         "NetworkMode": "none",
         "Dns": ["10.0.0.53"],
+        "DnsOptions": [],
         "ExtraHosts": ["db.example:10.0.0.5"],
         "CapDrop": ["ALL"],
         "CapAdd": ["CHOWN"],

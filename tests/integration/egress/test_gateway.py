@@ -168,6 +168,7 @@ def test_no_such_name(on_bench: Any) -> None:
         (b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", "neither TLS nor HTTP"),
         (real_hello(HOST)[:40], "takes too long"),
     ],
+    ids=["another name", "no name", "hidden name", "ssh", "plain http", "half a hello"],
 )
 def test_what_no_tunnel_carries(
     first: bytes, reason: str, on_bench: Any, monkeypatch: pytest.MonkeyPatch

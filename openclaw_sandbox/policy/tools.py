@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -92,9 +91,20 @@ def expand(entries: Sequence[str]) -> tuple[str, ...]:
 
 def matches(pattern: str, tool: str) -> bool:
     """`*` stands for any text; everything else is literal. `pattern` is normalized."""
-    if "*" not in pattern:
+    first, *rest = pattern.split("*")
+    if not rest:
         return pattern == tool
-    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), tool, re.DOTALL) is not None
+    *middle, last = rest
+    if len(tool) < len(first) + len(last) or not tool.startswith(first) or not tool.endswith(last):
+        return False
+    # Each part as early as it can be. A regular expression would try every way to place them.
+    at, end = len(first), len(tool) - len(last)
+    for part in middle:
+        at = tool.find(part, at, end)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
 
 
 def first_match(patterns: Sequence[str], tool: str) -> str | None:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from openclaw_sandbox.policy import tools
-from openclaw_sandbox.policy.tools import ToolsConfig
+from openclaw_sandbox.policy.tools import ToolsConfig, matches
 
 
 def _config(shared: dict[str, Any] | None = None, agent: dict[str, Any] | None = None) -> ToolsConfig:
@@ -69,3 +72,14 @@ def test_also_allow_adds_to_the_list_in_force() -> None:
     assert mine.allow == ("exec", "y", "image")
     everything, _, _ = tools.sandbox_tools(_config({"allow": [], "alsoAllow": ["y"]}))
     assert everything.allow == ()
+
+
+@given(st.text("ab*", max_size=8), st.text("ab\n", max_size=8))
+def test_a_star_stands_for_any_text(pattern: str, tool: str) -> None:
+    expected = re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), tool, re.DOTALL) is not None
+    assert matches(pattern, tool) is expected
+
+
+def test_many_stars_cost_nothing() -> None:
+    assert not matches("*a" * 50 + "b", "a" * 10_000)
+    assert matches("*a" * 50 + "*", "a" * 10_000)

@@ -106,7 +106,8 @@ def verify(policy: EffectivePolicy, engine: Engine, request: Request, *, now_ms:
         told = _ask(probes, spec, engine, place, witness, traps)
         scene = Scene(spec=spec, observed=place.observed, witness=witness, sprung=traps.sprung())
     problem = told.problem or contradiction(told, witness)
-    sandbox = _believed(told, problem, probes, place)
+    filtered = (witness.status or {}).get("Seccomp", told.seccomp) == "2"
+    sandbox = _believed(told, problem, probes, place, filtered=filtered)
     results = judge(
         probes,
         expectations(
@@ -252,11 +253,13 @@ def contradiction(told: Told, witness: Witness) -> str:
     return f"the image's python3 misstates its {wrong[0]}" if wrong else ""
 
 
-def _believed(told: Told, problem: str, probes: Sequence[Probe], place: _Place) -> dict[str, Answer]:
+def _believed(
+    told: Told, problem: str, probes: Sequence[Probe], place: _Place, *, filtered: bool
+) -> dict[str, Answer]:
     """The sandbox's answers; errors in their place if it cannot be believed."""
     if problem:
         return {probe.id: Answer(verdict=Verdict.ERROR, evidence=problem) for probe in probes}
-    known = kernel_calls()
+    known = kernel_calls() if filtered else None
     answers = {name: told_by_filter(answer, known) for name, answer in told.answers.items()}
     unused = {} if place.made else {probe.id: _UNUSED for probe in probes if probe.heavy}
     return {**unused, **answers}

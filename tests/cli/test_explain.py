@@ -264,3 +264,27 @@ def test_without_a_config(tmp_path: Path, ask: Callable[..., tuple[int, str, str
     assert status == 0
     assert "does not exist" in out
     assert "nothing: every value is a default" in out
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("resource_limits.pids", "docker.pidsLimit\n  512  counts  built-in hardening"),
+        ("sandbox.resource_limits.cpus", "resource_limits.cpus\n  (unset)  counts  built-in"),
+        ("agents.work.timeout", "timeout\n  (unset)  counts  built-in"),
+        ("tools.exec.host", "tools.exec.host\n  gateway  counts  openclaw.json:2 tools.exec.host"),
+        ("agents.entries.work.sandbox.docker.image", "docker.image\n  openclaw-sandbox:bookworm-slim"),
+    ],
+)
+def test_keys_of_other_places(
+    key: str, shown: str, tmp_path: Path, ask: Callable[..., tuple[int, str, str]]
+) -> None:
+    config = tmp_path / ".openclaw" / "openclaw.json"
+    config.write_text('{\ntools: {exec: {host: "gateway"}, web: {apiKey: "hush-hush-hush"}},\n}')
+    status, out, _ = ask("--key", key)
+    assert (status, out.startswith(shown)) == (0, True), out
+    assert "hush" not in ask("--key", "tools.web.apiKey")[1] + ask("--key", "tools.web")[1]
+
+
+def test_a_key_that_nobody_set_is_not_another_one(ask: Callable[..., tuple[int, str, str]]) -> None:
+    assert ask("--key", "tools.allow")[0] == 2

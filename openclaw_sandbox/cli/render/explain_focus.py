@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.cli.render.explain_json import place, value_document
 from openclaw_sandbox.cli.render.explain_text import show_value, shown, where
 from openclaw_sandbox.cli.render.layout import columns_of, width
 from openclaw_sandbox.cli.ui import printable
+from openclaw_sandbox.config.origin import BUILT_IN, dotted
+from openclaw_sandbox.config.secret_text import is_secret_name
 from openclaw_sandbox.errors import UsageError
+from openclaw_sandbox.policy.agents import configured_agents, find_agent
+from openclaw_sandbox.policy.model import Resolved
 from openclaw_sandbox.policy.paths import MountKind
+from openclaw_sandbox.policy.tighten import LIMITS
 from openclaw_sandbox.policy.toolcall import Place, judge_tool
 from openclaw_sandbox.policy.toolchain import tool_chain
 
 if TYPE_CHECKING:
     from openclaw_sandbox.cli.explain import View
-    from openclaw_sandbox.policy.model import Resolved
     from openclaw_sandbox.policy.paths import MappedPath
 
 Answer = tuple[dict[str, Any], str]
@@ -121,17 +126,51 @@ def _tool_sentence(mapped: MappedPath | None) -> str:
 
 
 def _matching(view: View, key: str) -> list[Resolved[Any]]:
-    """The values a user means: by full name, by path in the file, by last part, or a whole block."""
+    """The values a user means: by full name, by path in a file, by last part, or a whole block."""
     values = view.policy.values
-    name = key.strip().removeprefix("sandbox.")
-    for prefix in ("agents.defaults.sandbox.",):
-        name = name.removeprefix(prefix)
-    if name.startswith(("agents.list", "agents.entries")) and ".sandbox." in name:
-        name = name.partition(".sandbox.")[2]
+    name = _name_in_policy(key)
+    limit = next((limit for limit in LIMITS if limit.key == name), None)
+    if limit is not None and name not in values:  # nobody set it in config.yml: what counts in its place
+        return [values.get(limit.value_key) or Resolved(key=name, value=None, origin=BUILT_IN)]
     if name in values:
         return [values[name]]
     below = [value for found, value in sorted(values.items()) if found.startswith(f"{name}.")]
-    return below or [value for found, value in sorted(values.items()) if found.endswith(f".{name}")]
+    found = below or _written(view, name)
+    return found if found or name.startswith("tools.") else _by_last_part(values, name)
+
+
+def _name_in_policy(key: str) -> str:
+    """A key as a file spells it, without what leads to the sandbox's block there."""
+    name = key.strip().removeprefix("agents.defaults.")
+    if name.startswith(("agents.list", "agents.entries")) and ".sandbox." in name:
+        return name.partition(".sandbox.")[2]
+    parts = name.removeprefix("sandbox.").split(".")
+    return ".".join(parts[2:] if parts[0] == "agents" and len(parts) > 2 else parts)
+
+
+def _by_last_part(values: Mapping[str, Resolved[Any]], name: str) -> list[Resolved[Any]]:
+    return [value for found, value in sorted(values.items()) if found.endswith(f".{name}")]
+
+
+#: What decides about tools and sessions stands in openclaw.json and is no value of the sandbox.
+_WRITTEN = ("tools", "session")
+
+
+def _written(view: View, name: str) -> list[Resolved[Any]]:
+    """A key of these blocks as the file has it: the agent's own beside the one for all agents."""
+    path = tuple(name.split("."))
+    if path[0] not in _WRITTEN:
+        return []
+    agent = find_agent(configured_agents(view.config.data), view.policy.agent_id)
+    found = []
+    for place_of_block, data in (((), view.config.data), (agent.path, agent.data)):
+        value: Any = data
+        for part in path:
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if value is not None and not is_secret_name(path[-1]):
+            full = (*place_of_block, *path)
+            found.append(Resolved(key=dotted(full), value=value, origin=view.config.origin_of(full)))
+    return found
 
 
 def about_key(view: View, key: str) -> Answer:

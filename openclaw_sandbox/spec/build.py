@@ -294,4 +294,6 @@ def _seccomp(policy: EffectivePolicy, context: BuildContext) -> SeccompSpec:
 
 def exec_env(policy: EffectivePolicy, extra: Mapping[str, str]) -> dict[str, str]:
     """What a command gets on top of the container's own environment: secrets, HOME, the caller's."""
-    return {"HOME": policy.hardening.workdir, **policy.hardening.secret_env, **extra}
+    # Again, because a container that was made before its first allowed host is kept while it is in use.
+    way_out = proxy_environment() if policy.egress else {}
+    return {"HOME": policy.hardening.workdir, **way_out, **policy.hardening.secret_env, **extra}

@@ -19,6 +19,7 @@ from openclaw_sandbox.doctor.facts import (
     StateFacts,
 )
 from openclaw_sandbox.doctor.inside import look_inside
+from openclaw_sandbox.doctor.scanner import installed_scanner, scan
 from openclaw_sandbox.errors import EngineError, SandboxError, StateFileError
 from openclaw_sandbox.image.choose import BaseChoice, BaseKind, Want, why_build
 from openclaw_sandbox.image.recipes import ImageName, recipe
@@ -83,7 +84,7 @@ class Gatherer:
         reference = (
             self._policies[0].hardening.image if self._policies else recipe(ImageName.SANDBOX).reference
         )
-        return image_facts(engine, reference, now=datetime.now(UTC))
+        return image_facts(engine, reference, now=datetime.now(UTC), offline=self._offline)
 
     def _containers(self, fleet: Fleet, state: StateFacts) -> ContainerFacts | None:
         """None while the registry is damaged: to look at it would mend it."""
@@ -202,13 +203,13 @@ def _kernel() -> Kernel:
 # ---- the image
 
 
-def image_facts(engine: Engine, reference: str, *, now: datetime) -> ImageFacts:
+def image_facts(engine: Engine, reference: str, *, now: datetime, offline: bool) -> ImageFacts:
     """The image, and what a sandbox of it tells."""
     found = engine.image(reference)
     if found is None:
         return ImageFacts(reference=reference, found=None)
     inside, problem = look_inside(engine, reference)
-    scanner = next((name for name in ("trivy", "grype") if shutil.which(name)), "")
+    scanner = installed_scanner()
     return ImageFacts(
         reference=reference,
         found=found,
@@ -218,6 +219,7 @@ def image_facts(engine: Engine, reference: str, *, now: datetime) -> ImageFacts:
         inside_error=problem,
         candidates=host_candidates(found.labels.get(labels.SUITE, "")),
         scanner=scanner,
+        scan=scan(scanner, reference) if scanner and not offline else None,
     )
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PACKAGE = "openclaw_sandbox.verify.inside"
-_MODULES = ("kit", "syscalls", "network", "filesystem", "machine")
+_MODULES = ("kit", "syscalls", "network", "filesystem", "interfaces", "rights", "limits")
 _MAX_LINE = 8192
 _LOADER = """\
 import json, sys, types

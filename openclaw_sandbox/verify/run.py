@@ -20,7 +20,8 @@ from openclaw_sandbox.verify.expect import Promise, expectations
 from openclaw_sandbox.verify.judge import judge, told_by_filter
 from openclaw_sandbox.verify.model import Answer, Report, Verdict
 from openclaw_sandbox.verify.program import Told, argv, parse
-from openclaw_sandbox.verify.testimony import Scene, testify
+from openclaw_sandbox.verify.scene import Scene
+from openclaw_sandbox.verify.testimony import testify
 from openclaw_sandbox.verify.traps import laid
 from openclaw_sandbox.verify.witness import available_memory_bytes, kernel_calls, look
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from openclaw_sandbox.verify.catalogue import BY_ID, PROBES
-from openclaw_sandbox.verify.inside import filesystem, kit, machine, network, syscalls
+from openclaw_sandbox.verify.inside import filesystem, interfaces, kit, limits, network, rights, syscalls
 from openclaw_sandbox.verify.model import Severity
 from openclaw_sandbox.verify.run import Request, chosen
 
@@ -68,7 +68,7 @@ def test_what_must_gate_does() -> None:
 
 
 def test_every_probe_runs_inside() -> None:
-    modules = (filesystem, machine, network, syscalls)
+    modules = (filesystem, interfaces, limits, network, rights, syscalls)
     assert all(modules)
     assert set(kit._PROBES) == set(BY_ID)
 
@@ -116,6 +116,6 @@ def test_an_error_behind_the_permission_is_open(result: tuple[int, str], verdict
 
 
 def test_no_program_writes_content_anywhere_but_its_own_answers() -> None:
-    modules = (filesystem, machine, network, syscalls)
+    modules = (filesystem, interfaces, limits, network, rights, syscalls)
     sources = [Path(module.__file__ or "").read_text(encoding="utf-8") for module in modules]
     assert not re.findall(r"O_TRUNC|shutil|urllib|http\.client", "\n".join(sources))

@@ -10,7 +10,7 @@ import pytest
 from openclaw_sandbox.engine.base import ContainerState, Observed, ObservedMount
 from openclaw_sandbox.verify import testimony
 from openclaw_sandbox.verify.model import Verdict
-from openclaw_sandbox.verify.testimony import Scene
+from openclaw_sandbox.verify.scene import Scene
 from openclaw_sandbox.verify.traps import Sprung, parse_local_addresses
 from openclaw_sandbox.verify.witness import Limits, Witness, parse_limits, parse_mountinfo, parse_status
 from tests.specs import FULL

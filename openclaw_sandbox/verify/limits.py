@@ -1,0 +1,113 @@
+"""What the kernel says about the limits of a container: cgroups, ulimits, the sizes of its tmpfs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from openclaw_sandbox.verify.scene import blocked, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from openclaw_sandbox.verify.model import Answer
+    from openclaw_sandbox.verify.scene import Scene
+
+_NO_LIMIT = 1 << 60  # cgroup v1 writes "no limit" as a number near 2**63
+
+
+def _size_of(scene: Scene, target: str) -> int | None:
+    """Bytes a tmpfs may hold; 0 for no bound; None if there is no such tmpfs or nobody knows."""
+    for mount in scene.witness.mounts or ():
+        if mount.target == target and mount.kind == "tmpfs":
+            return _kibibytes(mount.super_options.get("size", "0"))
+    return None
+
+
+def _kibibytes(text: str) -> int:
+    digits = text.rstrip("kK")
+    return int(digits) * 1024 if digits.isdigit() else 0
+
+
+def _tmp_size(scene: Scene) -> Answer | None:
+    size = _size_of(scene, "/tmp")
+    if size is None:
+        return None
+    return blocked(f"/tmp holds {size >> 20} MiB") if size else opened("/tmp has no size")
+
+
+def _shm_size(scene: Scene) -> Answer | None:
+    size = _size_of(scene, "/dev/shm")
+    if size is None:
+        return None
+    if size and size <= scene.spec.shm_bytes:
+        return blocked(f"/dev/shm holds {size >> 10} KiB")
+    return opened(f"/dev/shm holds {size >> 10} KiB, promised {scene.spec.shm_bytes >> 10}")
+
+
+def _limit(what: str, value: str | None, promised: int | None) -> Answer | None:
+    if value is None:
+        return None
+    number = value.split()[0]
+    if number in ("max", "-1") or (number.isdigit() and int(number) >= _NO_LIMIT):
+        return opened(f"the kernel holds no limit of {what}")
+    if promised is not None and number.isdigit() and int(number) > promised:
+        return opened(f"the kernel's limit of {what} is {number}, promised {promised}")
+    return blocked(f"the kernel's limit of {what} is {value}")
+
+
+def _memory(scene: Scene) -> Answer | None:
+    return _limit("memory", scene.witness.cgroup.memory, scene.spec.memory_bytes)
+
+
+def _pids(scene: Scene) -> Answer | None:
+    return _limit("processes", scene.witness.cgroup.pids, scene.spec.pids_limit)
+
+
+def _cpu(scene: Scene) -> Answer | None:
+    """v1 tells the quota in microseconds of a period, 0.1 s unless said; v2 both."""
+    value, promised = scene.witness.cgroup.cpu, scene.spec.cpus
+    if value is None:
+        return None
+    fields = value.split()
+    period = int(fields[1]) if len(fields) > 1 else 100_000
+    return _limit("processor time", value, None if promised is None else round(promised * period))
+
+
+def _swap(scene: Scene) -> Answer | None:
+    """v1 counts memory and swap together, v2 swap alone."""
+    cgroup, spec = scene.witness.cgroup, scene.spec
+    promised = spec.memory_swap_bytes
+    if cgroup.memory_swap is None or promised is None:
+        return None
+    together = cgroup.memory is not None and (cgroup.memory_swap.isdigit() and cgroup.memory.isdigit())
+    if together and int(cgroup.memory_swap) >= int(cgroup.memory or "0"):
+        return _limit("memory and swap", cgroup.memory_swap, promised)
+    return _limit("swap", cgroup.memory_swap, max(0, promised - (spec.memory_bytes or 0)))
+
+
+def _ulimit(name: str, label: str) -> Callable[[Scene], Answer | None]:
+    def account(scene: Scene) -> Answer | None:
+        if scene.witness.ulimits is None or label not in scene.witness.ulimits:
+            return None
+        hard = scene.witness.ulimits[label]
+        promised = next((limit.hard for limit in scene.spec.ulimits if limit.name == name), None)
+        if promised is None or promised < 0:
+            return None
+        over = hard == "unlimited" or int(hard) > promised
+        return opened(f"hard limit {hard}, promised {promised}") if over else blocked(f"hard limit {hard}")
+
+    return account
+
+
+LIMITS: Mapping[str, Callable[[Scene], Answer | None]] = {
+    "rs.memory-limit": _memory,
+    "rs.memory-alloc": _memory,
+    "rs.pids-max": _pids,
+    "ps.fork-limit": _pids,
+    "rs.cpu-quota": _cpu,
+    "rs.swap": _swap,
+    "rs.disk-tmp": _tmp_size,
+    "rs.disk-shm": _shm_size,
+    "rs.nofile": _ulimit("nofile", "Max open files"),
+    "rs.nproc": _ulimit("core", "Max core file size"),
+}

@@ -5,6 +5,7 @@ One container carries as many keys as can stand beside each other; each key is t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from docker.errors import NotFound
 
 from openclaw_sandbox.config.validate import known_keys
 from tests.integration.sandbox import eventually
@@ -36,7 +38,7 @@ def _settings(data: Path, scratch: Path) -> dict[str, Any]:
         "enabled": True,
         "engine": "docker",
         "runtime": "runc",
-        "timeout": 6,
+        "timeout": 4,
         "resource_limits": {
             "memory": "128mb",
             "memory_swap": "160mb",
@@ -159,7 +161,7 @@ EFFECTS: dict[str, Effect] = {
     "resource_limits.cpu_shares": Effect(_cgroup("cpu/cpu.shares", "cpu.weight"), "^(512|20)$"),
     "resource_limits.cpuset": Effect("nproc", "^1$"),
     "resource_limits.pids": Effect(
-        "for i in $(seq 100); do sleep 3 & done; wait",
+        "for i in $(seq 100); do sleep 1 & done; wait",
         status=2,
         says=("too many processes: the limit is 48", "config.yml:1 sandbox.resource_limits.pids"),
     ),
@@ -213,7 +215,7 @@ EFFECTS: dict[str, Effect] = {
         " rm -f open/key; ls open",
         r"^open/deep/hidden:\n\nopen/missing:\ndeep\nkey\nmissing$",
     ),
-    "timeout": Effect("sleep 60", status=124, says=("timed out after 6 s", "config.yml:1 sandbox.timeout")),
+    "timeout": Effect("sleep 60", status=124, says=("timed out after 4 s", "config.yml:1 sandbox.timeout")),
 }
 
 
@@ -294,11 +296,14 @@ def test_published_ports_are_on_loopback_only(sandbox: Sandbox) -> None:
     _write(sandbox, {"ports": [{"container": 8000}]})
     script = "python3 -m http.server 8000 >/dev/null 2>&1 & sleep 1; cat; kill $!"
     running = sandbox.start("sh", "-c", script)
+
+    def bindings() -> Any:
+        with contextlib.suppress(NotFound):  # it is being made
+            return sandbox.inspect()["NetworkSettings"]["Ports"].get("8000/tcp")
+
     try:
-        eventually(
-            lambda: sandbox.containers() and sandbox.inspect()["NetworkSettings"]["Ports"].get("8000/tcp")
-        )
-        (binding,) = sandbox.inspect()["NetworkSettings"]["Ports"]["8000/tcp"]
+        eventually(bindings)
+        (binding,) = bindings()
         assert binding["HostIp"] == "127.0.0.1"
 
         def answers() -> bool:

@@ -30,6 +30,7 @@ from openclaw_sandbox.egress.service import remove_unused
 from openclaw_sandbox.egress.settings import Limits, Settings
 from openclaw_sandbox.engine import open_engine, open_images
 from openclaw_sandbox.engine.base import ExecSpec
+from openclaw_sandbox.image.progress import Phase, Reporter
 from openclaw_sandbox.image.recipes import GATEWAY_REFERENCE
 from openclaw_sandbox.lifecycle.ensure import draw_blueprint, ensure
 from openclaw_sandbox.policy.egress import EgressPolicy, parse_rule
@@ -147,7 +148,7 @@ def main() -> None:
     with ExitStack() as undo:
         undo.callback(client.close)
         home = Path(undo.enter_context(tempfile.TemporaryDirectory()))
-        make_image(open_images(os.environ))
+        make_image(open_images(os.environ), Reporter(Phase.BUILD, lambda _event: None))
         ensure_network(engine.networks)
         network = engine.networks.find(NETWORK)
         assert network is not None

@@ -16,10 +16,10 @@ from openclaw_sandbox.errors import PromptRefusedError, UsageError, VerbFailedEr
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from openclaw_sandbox.egress.image import GatewayImage
+    from openclaw_sandbox.image.outcome import Outcome
     from openclaw_sandbox.image.progress import Listener
     from openclaw_sandbox.image.recipes import ImageName
-    from openclaw_sandbox.image.setup import Bench, Outcome, Request
+    from openclaw_sandbox.image.setup import Bench, Request
     from openclaw_sandbox.image.uninstall import Item
 
 EXAMPLES = """
@@ -107,18 +107,15 @@ def setup(
 
 def _set_up(ui: Ui, request: Request, *, save: Path | None, dry_run: bool) -> int:
     from openclaw_sandbox.cli.render.setup import compact, outcome_json, progress
-    from openclaw_sandbox.egress.image import make_image
+    from openclaw_sandbox.egress.image import plan_image
     from openclaw_sandbox.image import setup as work
-    from openclaw_sandbox.image.progress import Phase
 
     with progress(ui) as listener:
         bench = _bench(ui, listener, install=request.may_install and not dry_run)
         if dry_run:
-            return _show_plan(ui, work.plan(bench, request))
-        outcomes = work.set_up(bench, request)
-        helpers = make_image(bench.images, force=request.force, say=bench.reporter(Phase.BUILD).note)
-        made: list[Outcome | GatewayImage] = [*outcomes, helpers]
-        digest = work.save(bench, outcomes, save) if save else None
+            return _show_plan(ui, (*work.plan(bench, request), *plan_image(bench, request)))
+        made = _with_helpers(bench, request, work.set_up(bench, request))
+        digest = work.save(bench, made, save) if save else None
     if ui.as_json:
         bundle = {"path": str(save), "sha256": digest} if save else None
         images = [outcome_json(outcome, now=_now()) for outcome in made]
@@ -130,6 +127,18 @@ def _set_up(ui: Ui, request: Request, *, save: Path | None, dry_run: bool) -> in
         ui.out(f"{save} sha256:{digest}")
     ui.note("Prove it: openclaw-sandbox setup --check")
     return 0
+
+
+def _with_helpers(bench: Bench, request: Request, outcomes: tuple[Outcome, ...]) -> list[Outcome]:
+    """The egress helpers' image comes last; one that a bundle brought is built again only if it must be."""
+    from openclaw_sandbox.egress.image import make_image
+    from openclaw_sandbox.image.progress import Phase
+
+    bundled = request.base.bundle is not None
+    helpers = make_image(bench.images, bench.reporter(Phase.BUILD), force=request.force and not bundled)
+    loaded = next((item for item in outcomes if item.reference == helpers.reference), helpers)
+    ours = [item for item in outcomes if item is not loaded]
+    return [*ours, loaded if helpers.action == "kept" else helpers]
 
 
 def _show_plan(ui: Ui, lines: tuple[str, ...]) -> int:

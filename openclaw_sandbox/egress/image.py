@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import io
-import tarfile
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +17,11 @@ from openclaw_sandbox.image.recipes import GATEWAY_REFERENCE, IMAGE_ROLE, ImageN
 from openclaw_sandbox.spec import labels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from openclaw_sandbox.engine.base import ImageInfo
     from openclaw_sandbox.engine.images import ImageStore
+    from openclaw_sandbox.image.outcome import Outcome
+    from openclaw_sandbox.image.progress import Reporter
+    from openclaw_sandbox.image.setup import Bench, Request
 
 #: The modules that run inside, as paths below the package.
 _INSIDE = (
@@ -58,18 +57,6 @@ CMD []
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatewayImage:
-    """What `make_image` came to. `action` is built or kept; `why` says so for a human."""
-
-    reference: str
-    name: str = "egress"
-    action: str
-    why: str
-    image: ImageInfo
-    seconds: float
-
-
 @functools.cache
 def _files() -> dict[str, bytes]:
     import h11
@@ -93,6 +80,9 @@ def build_digest() -> str:
 
 
 def _context() -> bytes:
+    import io
+    import tarfile
+
     files = {f"code/{name}": content for name, content in _files().items()}
     files["Dockerfile"] = _DOCKERFILE.encode()
     buffer = io.BytesIO()
@@ -104,7 +94,7 @@ def _context() -> bytes:
     return buffer.getvalue()
 
 
-def why_build(found: ImageInfo | None, base_id: str, *, force: bool = False) -> str:
+def why_build(found: ImageInfo | None, base: ImageInfo, *, force: bool = False) -> str:
     """Why the image must be made; empty when the one that is there will do."""
     if found is None:
         return "there is none yet"
@@ -112,18 +102,54 @@ def why_build(found: ImageInfo | None, base_id: str, *, force: bool = False) -> 
         return "--force"
     if found.labels.get(labels.RECIPE) != build_digest():
         return "its code has changed"
-    return "" if found.labels.get(labels.BASE_DIGEST) == base_id else "its base has changed"
+    return "" if _stands_on(found, base) else "its base has changed"
 
 
-def make_image(
-    images: ImageStore, *, force: bool = False, say: Callable[[str], None] = lambda _line: None
-) -> GatewayImage:
+def _stands_on(found: ImageInfo, base: ImageInfo) -> bool:
+    """By the base's id or, as ids differ between the engine's two kinds of store, by its build."""
+    if found.labels.get(labels.BASE_DIGEST) == base.id:
+        return True
+    build = base.labels.get(labels.BUILD)
+    ours = base.labels.get(labels.ROLE) == IMAGE_ROLE
+    return ours and bool(build) and found.labels.get(labels.BUILD) == build
+
+
+def plan_image(bench: Bench, request: Request) -> tuple[str, ...]:
+    """What `setup` would do about the helpers' image, beyond what is in a bundle. Changes nothing."""
+    why = _why_planned(bench, request)
+    if why is None:
+        return ()
+    return (f"build {GATEWAY_REFERENCE}: {why}" if why else f"keep {GATEWAY_REFERENCE}: it is up to date",)
+
+
+def _why_planned(bench: Bench, request: Request) -> str | None:
+    """Why it would be built, empty if it would be kept, None if it comes with the bundle."""
+    from openclaw_sandbox.image.bundle import bundle_contents
+    from openclaw_sandbox.image.setup import why_made
+
+    if request.base.bundle is not None:
+        packed = {item.reference: item for item in bundle_contents(request.base.bundle)}
+        if GATEWAY_REFERENCE not in packed:
+            return "the bundle holds none"
+        return None if packed[GATEWAY_REFERENCE].recipe == build_digest() else "its code has changed"
+    base = bench.images.find(reference_of(ImageName.SANDBOX))
+    if base is None or why_made(bench, request, ImageName.SANDBOX) is not None:
+        return "its base will be new"
+    return why_build(bench.images.find(GATEWAY_REFERENCE), base, force=request.force)
+
+
+def make_image(images: ImageStore, report: Reporter, *, force: bool = False) -> Outcome:
     """Make the helpers' image from the sandbox image, unless it is up to date.
+
+    A sandbox image that was replaced stays, nameless, under the helpers' old image: both go here.
 
     Raises:
         ImageMissingError: there is no sandbox image to build on.
         VerbFailedError: the build failed. The old image is as it was.
     """
+    from openclaw_sandbox.image.build import Told, retire
+    from openclaw_sandbox.image.outcome import Outcome
+
     started = time.monotonic()
     base = images.find(reference_of(ImageName.SANDBOX))
     if base is None:
@@ -132,24 +158,23 @@ def make_image(
             hint="Make it: openclaw-sandbox setup",
         )
     old = images.find(GATEWAY_REFERENCE)
-    why = why_build(old, base.id, force=force)
+    why = why_build(old, base, force=force)
+    done = partial(Outcome, name="egress", reference=GATEWAY_REFERENCE)
     if not why and old is not None:
-        return GatewayImage(
-            reference=GATEWAY_REFERENCE, action="kept", why="up to date", image=old, seconds=0.0
-        )
-    say(f"Building {GATEWAY_REFERENCE}: {why}.")
-    image_id = images.build(_request(base), lambda _event: None)
+        report.done(f"{GATEWAY_REFERENCE} is up to date: nothing to build")
+        return done(action="kept", why="up to date", image=old, seconds=0.0)
+    report.note(f"Building {GATEWAY_REFERENCE}: {why}.")
+    image_id = images.build(_request(base), Told(report))
     images.tag(image_id, GATEWAY_REFERENCE)
     if old is not None and old.id != image_id:
-        images.remove(old.id)  # refused while a gateway still runs on it
+        retire(images, old)  # refused while a gateway still runs on it
     made = images.find(GATEWAY_REFERENCE)
     if made is None:
         raise EngineError(
             f"The image {GATEWAY_REFERENCE} has just been made, and the engine does not have it."
         )
-    return GatewayImage(
-        reference=GATEWAY_REFERENCE, action="built", why=why, image=made, seconds=time.monotonic() - started
-    )
+    report.done(f"{GATEWAY_REFERENCE}: {made.id}")
+    return done(action="built", why=why, image=made, seconds=time.monotonic() - started)
 
 
 def _request(base: ImageInfo) -> BuildRequest:

@@ -50,18 +50,13 @@ def build_image(images: ImageStore, build: Build, report: Reporter) -> str:
     """
     done = False
     try:
-        image_id = images.build(_request(build), _Told(report))
+        image_id = images.build(_request(build), Told(report))
         old = images.find(build.recipe.reference)
         images.tag(image_id, build.recipe.reference)
         done = True
     finally:
         sweep(images, build.build_id, patient=not done)
-    replaced = old if old is not None and old.id != image_id else None
-    if (
-        replaced
-        and replaced.labels.get(labels.ROLE) == IMAGE_ROLE
-        and "container" in images.remove(replaced.id)
-    ):
+    if old is not None and old.id != image_id and "container" in retire(images, old):
         report.note("Existing containers keep the old image until they are recreated.")
     return image_id
 
@@ -84,12 +79,29 @@ def _request(build: Build) -> BuildRequest:
     )
 
 
+def retire(images: ImageStore, old: ImageInfo) -> str:
+    """Remove an image of ours that has lost its name; then what it was built on, if that has lost its own.
+
+    Until its child goes, the engine keeps a base that was replaced. Returns why `old` is still there, or
+    nothing.
+    """
+    if old.labels.get(labels.ROLE) != IMAGE_ROLE:
+        return ""
+    if reason := images.remove(old.id):
+        return reason
+    base_id = old.labels.get(labels.BASE_DIGEST)
+    base = images.find(base_id) if base_id else None
+    if base is not None and not base.tags:
+        retire(images, base)
+    return ""
+
+
 def stage_labels(build_id: str) -> dict[str, str]:
     """The labels of what a build makes on its way; `sweep` removes what carries them."""
     return {labels.ROLE: BUILD_ROLE, labels.BUILD: build_id}
 
 
-class _Told:
+class Told:
     """Passes a build's steps on; those that only set a word of the image's settings are not worth a line.
 
     A step of our recipes begins with its title: `RUN : words; ...`.

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from openclaw_sandbox.errors import UsageError, VerbFailedError
+from openclaw_sandbox.image.build import retire
 from openclaw_sandbox.image.host import DEBIAN_ARCHITECTURES
 from openclaw_sandbox.image.recipes import IMAGE_ROLE
 from openclaw_sandbox.spec import labels
@@ -201,6 +202,16 @@ def load_bundle(
     return packed
 
 
+def bundle_contents(path: Path) -> tuple[Packed, ...]:
+    """What a bundle says it holds; only its manifest is read.
+
+    Raises:
+        UsageError: not a bundle.
+    """
+    with _opened(path) as tar:
+        return _manifest_of(tar, path)
+
+
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[tarfile.TarFile]:
     try:
@@ -297,8 +308,8 @@ def _unload(images: ImageStore, ids: Iterable[str]) -> None:
 def _name(images: ImageStore, image_id: str, reference: str) -> None:
     old = images.find(reference)
     images.tag(image_id, reference)
-    if old is not None and old.id != image_id and old.labels.get(labels.ROLE) == IMAGE_ROLE:
-        images.remove(old.id)
+    if old is not None and old.id != image_id:
+        retire(images, old)
 
 
 def _damaged(path: Path | str, what: str) -> VerbFailedError:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from openclaw_sandbox.errors import EngineError
 from openclaw_sandbox.image.base import Base, BaseFinder, choose_architecture
 from openclaw_sandbox.image.build import Build, build_image, stage_labels, sweep
-from openclaw_sandbox.image.bundle import load_bundle, save_bundle
+from openclaw_sandbox.image.bundle import bundle_contents, load_bundle, save_bundle
 from openclaw_sandbox.image.choose import BaseChoice, BaseKind, Want, why_build
 from openclaw_sandbox.image.install import install_bootstrap_tool
+from openclaw_sandbox.image.outcome import Outcome
 from openclaw_sandbox.image.progress import Phase, Reporter
 from openclaw_sandbox.image.reach import Reach
-from openclaw_sandbox.image.recipes import ImageName, base_reference, recipe, reference_of
+from openclaw_sandbox.image.recipes import GATEWAY_REFERENCE, ImageName, base_reference, recipe, reference_of
 from openclaw_sandbox.spec import labels
 
 if TYPE_CHECKING:
@@ -46,18 +47,6 @@ class Request:
         """The images in the order in which they are made, with those that others are built on."""
         last = max((list(ImageName).index(name) for name in self.images), default=0)
         return tuple(ImageName)[: last + 1]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of one image. `action` is built, kept or loaded; `why` says so for a human."""
-
-    name: ImageName
-    reference: str
-    action: str
-    why: str
-    image: ImageInfo
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +82,11 @@ def set_up(bench: Bench, request: Request) -> tuple[Outcome, ...]:
 def plan(bench: Bench, request: Request) -> tuple[str, ...]:
     """What `set_up` would do, one line per step. Fetches and changes nothing."""
     if request.base.bundle is not None:
-        return (f"load the images of {request.base.bundle}",)
+        path = request.base.bundle
+        return tuple(f"load {item.reference} from {path}" for item in bundle_contents(path))
     lines: list[str] = []
     for name in request.chain:
-        found = bench.images.find(reference_of(name))
-        reason = why_build(_want(bench, request, name, found), found)
+        reason = why_made(bench, request, name)
         if reason is None:
             lines.append(f"keep {reference_of(name)}: it is up to date")
             continue
@@ -106,6 +95,12 @@ def plan(bench: Bench, request: Request) -> tuple[str, ...]:
             lines.append(f"find a base image: {ways}")
         lines.append(f"build {reference_of(name)}: {reason}")
     return tuple(lines)
+
+
+def why_made(bench: Bench, request: Request, name: ImageName) -> str | None:
+    """Why `set_up` would build this image; None if the one that is there will do."""
+    found = bench.images.find(reference_of(name))
+    return why_build(_want(bench, request, name, found), found)
 
 
 def save(bench: Bench, outcomes: Sequence[Outcome], path: Path) -> str:
@@ -160,13 +155,13 @@ class _Run:
         if reason is None and found is not None:
             report.done(f"{reference} is up to date: nothing to build")
             return Outcome(
-                name=name, reference=reference, action="kept", why="up to date", image=found, seconds=0.0
+                name=name.value, reference=reference, action="kept", why="up to date", image=found, seconds=0
             )
         report.note(f"Building {reference}: {reason}.")
         image_id = self._common() if name is ImageName.COMMON else self._sandbox()
         report.done(f"{reference}: {image_id}")
         return Outcome(
-            name=name,
+            name=name.value,
             reference=reference,
             action="built",
             why=reason or "",
@@ -221,7 +216,7 @@ class _Run:
 def _from_bundle(bench: Bench, request: Request, path: Path, architecture: str) -> tuple[Outcome, ...]:
     started = time.monotonic()
     report = bench.reporter(Phase.LOAD)
-    names = {reference_of(name): name for name in ImageName}
+    names = {reference_of(name): name.value for name in ImageName} | {GATEWAY_REFERENCE: "egress"}
     needed = tuple(reference_of(name) for name in request.images)
     packed = load_bundle(bench.images, path, needed=needed, architecture=architecture, report=report)
     outcomes = []
@@ -230,7 +225,7 @@ def _from_bundle(bench: Bench, request: Request, path: Path, architecture: str) 
             continue
         image = _present(bench.images, item.reference)
         name = names[item.reference]
-        if image.labels.get(labels.RECIPE) != recipe(name).digest:
+        if name != "egress" and image.labels.get(labels.RECIPE) != recipe(ImageName(name)).digest:
             by = image.labels.get(labels.VERSION, "another version")
             report.warn(f"{item.reference} was made by version {by} of this tool, with another recipe.")
         report.done(f"{item.reference}: {image.id}")

@@ -21,11 +21,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from openclaw_sandbox.cli.ui import Ui
-    from openclaw_sandbox.egress.image import GatewayImage
     from openclaw_sandbox.engine.base import ImageInfo
+    from openclaw_sandbox.image.outcome import Outcome
     from openclaw_sandbox.image.progress import Listener
     from openclaw_sandbox.image.proof import Shown
-    from openclaw_sandbox.image.setup import Outcome
     from openclaw_sandbox.image.uninstall import Item, Removal
 
 
@@ -170,10 +169,10 @@ def _age_s(image: ImageInfo, now: datetime) -> int | None:
         return None
 
 
-def outcome_json(outcome: Outcome | GatewayImage, *, now: datetime) -> dict[str, Any]:
+def outcome_json(outcome: Outcome, *, now: datetime) -> dict[str, Any]:
     """One image of a set-up."""
     return {
-        "name": getattr(outcome.name, "value", outcome.name),
+        "name": outcome.name,
         "action": outcome.action,
         "why": outcome.why,
         "seconds": round(outcome.seconds, 2),

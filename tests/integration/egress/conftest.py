@@ -22,6 +22,7 @@ from openclaw_sandbox.egress.network import NETWORK, ensure_network
 from openclaw_sandbox.egress.place import place_of
 from openclaw_sandbox.engine import open_engine, open_images
 from openclaw_sandbox.engine.base import ExecOutput, ExecSpec
+from openclaw_sandbox.image.progress import Phase, Reporter
 from openclaw_sandbox.image.recipes import GATEWAY_REFERENCE
 from openclaw_sandbox.lifecycle.ensure import Ready, draw_blueprint, ensure
 from openclaw_sandbox.policy.egress import EgressPolicy, parse_rule
@@ -118,7 +119,7 @@ def engine() -> DockerEngine:
 def helpers_image(image: str) -> str:
     """The image of gateways and forwarders, as `setup` makes it."""
     assert image
-    make_image(open_images(os.environ))
+    make_image(open_images(os.environ), Reporter(Phase.BUILD, lambda _event: None))
     return GATEWAY_REFERENCE
 
 

@@ -46,6 +46,9 @@ COPY --from=packages /etc/os-release /os-release
 """
 
 
+CHILD = "ARG BASE\nFROM ${BASE}\nCOPY Dockerfile /Dockerfile\n"
+
+
 @pytest.fixture(scope="module")
 def images() -> ImageStore:
     return open_images(os.environ)
@@ -139,6 +142,25 @@ def test_the_image_that_is_replaced_goes(images: ImageStore, build: Build, repor
     new = build_image(images, newer, report)
     assert new != old
     assert images.find(old) is None
+
+
+def test_a_base_that_is_replaced_goes_with_what_was_built_on_it(
+    images: ImageStore, build: Build, report: Reporter
+) -> None:
+    old = build_image(images, build, report)
+    child_recipe = replace(build.recipe, reference=build.recipe.reference.replace(":tiny", ":child"))
+    child = replace(build, recipe=replace(child_recipe, text=CHILD), base=replace(build.base, image_id=old))
+    first = build_image(images, child, report)
+    new = build_image(
+        images, replace(build, recipe=replace(build.recipe, text=RECIPE % "echo newer")), report
+    )
+    assert images.find(old) is not None, "the engine does not remove a parent before its child"
+    second = build_image(images, replace(child, base=replace(child.base, image_id=new)), report)
+    try:
+        assert images.find(first) is None
+        assert images.find(old) is None
+    finally:
+        images.remove(second)
 
 
 def test_a_root_file_system_becomes_a_marked_image(images: ImageStore, tmp_path: Path, build: Build) -> None:

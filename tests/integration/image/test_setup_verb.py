@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
 import select
 import subprocess
+import tarfile
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from openclaw_sandbox.engine import open_engine
-from openclaw_sandbox.image.recipes import ImageName, reference_of
+from openclaw_sandbox.image.recipes import GATEWAY_REFERENCE, ImageName, reference_of
 from tests.tool import Tool
 
 if TYPE_CHECKING:
@@ -50,7 +52,11 @@ def test_events_are_lines_of_json_and_the_last_is_the_result(tool: Tool) -> None
     done = tool("setup", "--json")
     *events, result = [json.loads(line) for line in done.text.splitlines()]
     assert done.said == ""
-    assert [(event["event"], event["phase"]) for event in events] == [("done", "engine"), ("done", "build")]
+    assert [(event["event"], event["phase"]) for event in events] == [
+        ("done", "engine"),
+        ("done", "build"),
+        ("done", "build"),
+    ]
     assert all({"text", "elapsed_s"} <= event.keys() for event in events)
     assert result["event"] == "result"
     assert result["bundle"] is None
@@ -61,8 +67,12 @@ def test_events_are_lines_of_json_and_the_last_is_the_result(tool: Tool) -> None
 
 def test_the_plan_is_shown_and_nothing_is_done(tool: Tool) -> None:
     before = image_id()
-    assert tool("setup", "--dry-run", "--force").said.splitlines()[-1] == f"build {REFERENCE}: --force"
-    assert tool("setup", "--dry-run", "--json").text.count("up to date") == 1
+    planned = tool("setup", "--dry-run", "--force").said.splitlines()
+    assert planned[-2:] == [
+        f"build {REFERENCE}: --force",
+        f"build {GATEWAY_REFERENCE}: its base will be new",
+    ]
+    assert tool("setup", "--dry-run", "--json").text.count("up to date") == 2
     assert image_id() == before
 
 
@@ -159,6 +169,23 @@ def test_a_running_engine_is_not_installed_again(tool: Tool) -> None:
     done = tool("setup", "--install-engine", env={"DOCKER_HOST": "", "DOCKER_CONTEXT": ""})
     assert done.status == 0, done.said
     assert "An engine is running already" in done.said
+
+
+def test_a_bundle_holds_all_images_and_spares_every_build(tool: Tool) -> None:
+    path = tool.home / "bundle.tar"
+    saved = tool("setup", "--save", str(path), timeout_s=600)
+    assert saved.status == 0, saved.said
+    with tarfile.open(path) as tar:
+        manifest = json.load(tar.extractfile("openclaw-sandbox-bundle.json") or io.StringIO())
+    assert [item["reference"] for item in manifest["images"]] == [REFERENCE, GATEWAY_REFERENCE]
+    planned = tool("setup", "--base", str(path), "--dry-run").said.splitlines()
+    assert planned[-2:] == [f"load {name} from {path}" for name in (REFERENCE, GATEWAY_REFERENCE)]
+    done = tool("setup", "--base", str(path), "--json", timeout_s=600)
+    result = json.loads(done.text.splitlines()[-1])
+    assert [(item["name"], item["action"]) for item in result["images"]] == [
+        ("sandbox", "loaded"),
+        ("egress", "loaded"),
+    ]
 
 
 def test_bundles_that_are_none_are_refused(tool: Tool) -> None:

@@ -22,10 +22,8 @@ from openclaw_sandbox.egress.settings import (
     parse_settings,
 )
 from openclaw_sandbox.egress.upstream import UnreachableError, proxy_for
-from openclaw_sandbox.engine.base import ImageInfo
 from openclaw_sandbox.errors import EgressError
 from openclaw_sandbox.policy.egress import EgressPolicy, parse_rule
-from openclaw_sandbox.spec import labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,28 +77,6 @@ def test_the_digest_is_stable_and_of_the_content() -> None:
     assert image.build_digest() == image.build_digest()
     assert image.build_digest().startswith("sha256:")
     assert "h11/__init__.py" in image._files()
-
-
-def info(**said: str) -> ImageInfo:
-    return ImageInfo(
-        id="sha256:1",
-        tags=(),
-        digests=(),
-        size_bytes=1,
-        created_at="",
-        architecture="amd64",
-        user="",
-        labels=said,
-    )
-
-
-def test_why_the_image_is_made() -> None:
-    good = info(**{labels.RECIPE: image.build_digest(), labels.BASE_DIGEST: "sha256:0"})
-    assert image.why_build(None, "sha256:0") == "there is none yet"
-    assert image.why_build(good, "sha256:0") == ""
-    assert image.why_build(good, "sha256:2") == "its base has changed"
-    assert image.why_build(info(), "sha256:0") == "its code has changed"
-    assert image.why_build(good, "sha256:0", force=True) == "--force"
 
 
 def test_own_addresses() -> None:

@@ -10,7 +10,7 @@ from openclaw_sandbox.image import setup as room
 from openclaw_sandbox.image.bundle import save_bundle
 from openclaw_sandbox.image.choose import BaseChoice, BaseKind
 from openclaw_sandbox.image.progress import Phase, Reporter
-from openclaw_sandbox.image.recipes import ImageName, base_reference, recipe
+from openclaw_sandbox.image.recipes import GATEWAY_REFERENCE, ImageName, base_reference, recipe
 from openclaw_sandbox.image.setup import Bench, Request, plan, save, set_up
 from openclaw_sandbox.spec import labels
 from tests.unit.image.fakes import Ears, FakeStore, image
@@ -99,7 +99,19 @@ def test_a_bundle_takes_the_place_of_a_build(tmp_path: Path) -> None:
     assert outcome.action == "loaded"
     assert here.built == []
     assert "another recipe" in ears.texts("warning")[0]
-    assert plan(bench(here), request) == (f"load the images of {path}",)
+    assert plan(bench(here), request) == (f"load {SANDBOX.reference} from {path}",)
+
+
+def test_a_bundle_may_bring_the_image_of_the_egress_helpers(tmp_path: Path) -> None:
+    far, path = FakeStore(), tmp_path / "b.tar"
+    packed = [
+        (reference, far.add(image(image_id, reference, role="image", build="b1", recipe="r1")))
+        for image_id, reference in (("sha256:1", SANDBOX.reference), ("sha256:2", GATEWAY_REFERENCE))
+    ]
+    save_bundle(far, packed, path, Reporter(Phase.SAVE, Ears()))
+    request = Request(base=BaseChoice(kind=BaseKind.BUNDLE, bundle=path))
+    outcomes = set_up(bench(FakeStore()), request)
+    assert [(item.name, item.action) for item in outcomes] == [("sandbox", "loaded"), ("egress", "loaded")]
 
 
 def test_what_was_set_up_can_be_saved(store: FakeStore, tmp_path: Path) -> None:

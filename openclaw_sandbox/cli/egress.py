@@ -197,6 +197,7 @@ def _edit(path: Path, keys: tuple[str, ...], entry: str, *, dry_run: bool) -> st
         before = real.read_text(encoding="utf-8") if real.exists() else ""
         after = with_entry(before, keys, entry)
         if not dry_run:
+            real.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             fresh = real.with_name(f".{real.name}.new")
             fresh.write_text(after, encoding="utf-8")
             fresh.chmod(real.stat().st_mode & 0o777 if real.exists() else 0o600)

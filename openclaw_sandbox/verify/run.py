@@ -105,8 +105,14 @@ def verify(policy: EffectivePolicy, engine: Engine, request: Request, *, now_ms:
         probes = chosen(request)
         witness = look(place.observed.pid)
         told = _ask(probes, spec, engine, place, witness, traps)
-        scene = Scene(spec=spec, observed=place.observed, witness=witness, sprung=traps.sprung())
-    problem = told.problem or contradiction(told, witness)
+        scene = Scene(
+            spec=spec,
+            observed=place.observed,
+            witness=witness,
+            sprung=traps.sprung(),
+            on_this_kernel=is_on_this_kernel(spec.runtime or info.default_runtime),
+        )
+    problem = told.problem or (contradiction(told, witness) if scene.on_this_kernel else "")
     filtered = (witness.status or {}).get("Seccomp", told.seccomp) == "2"
     sandbox = _believed(told, problem, probes, place, filtered=filtered)
     results = judge(
@@ -238,6 +244,11 @@ def _tmp_bytes(spec: ContainerSpec) -> int | None:
             sizes = [option[5:] for option in mount.options if option.startswith("size=")]
             return int(sizes[0]) if sizes and sizes[0].isdigit() else None
     return None
+
+
+def is_on_this_kernel(runtime: str) -> bool:
+    """Whether a runtime starts ordinary processes; gVisor and Kata bring a kernel of their own."""
+    return not runtime.startswith(("runsc", "kata", "io.containerd.runsc", "io.containerd.kata"))
 
 
 def contradiction(told: Told, witness: Witness) -> str:

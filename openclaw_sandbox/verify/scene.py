@@ -22,6 +22,8 @@ class Scene:
     observed: Observed
     witness: Witness
     sprung: Sprung
+    #: The container's processes are processes of this host's kernel: not so with gVisor or Kata.
+    on_this_kernel: bool = True
 
 
 def blocked(evidence: str) -> Answer:

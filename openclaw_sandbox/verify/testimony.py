@@ -27,7 +27,8 @@ _READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys")
 
 def testify(scene: Scene) -> dict[str, Answer]:
     """The host's answers, for the probes it can answer."""
-    answers = {name: function(scene) for name, function in _ACCOUNTS.items()}
+    names = _ACCOUNTS if scene.on_this_kernel else _OUTER_ACCOUNTS
+    answers = {name: _ACCOUNTS[name](scene) for name in names}
     return {name: answer for name, answer in answers.items() if answer is not None}
 
 
@@ -284,3 +285,9 @@ _ACCOUNTS: Mapping[str, Callable[[Scene], Answer | None]] = {
     "net.abstract-unix": _listener("abstract"),
     **LIMITS,
 }
+
+#: True of a container whatever kernel its processes see; /proc tells of the runtime's own process there.
+_OUTER_ACCOUNTS = (
+    *("fs.runtime-sockets", "net.host-gateway", "net.host-loopback", "net.abstract-unix"),
+    *("rs.memory-limit", "rs.memory-alloc", "rs.pids-max", "ps.fork-limit", "rs.cpu-quota", "rs.swap"),
+)

@@ -10,6 +10,7 @@ import pytest
 from openclaw_sandbox.engine.base import ContainerState, Observed, ObservedMount
 from openclaw_sandbox.verify import testimony
 from openclaw_sandbox.verify.model import Verdict
+from openclaw_sandbox.verify.run import is_on_this_kernel
 from openclaw_sandbox.verify.scene import Scene
 from openclaw_sandbox.verify.traps import Sprung, parse_local_addresses
 from openclaw_sandbox.verify.witness import Limits, Witness, parse_limits, parse_mountinfo, parse_status
@@ -171,6 +172,27 @@ def test_nothing_is_testified_about_what_may_not_be_seen() -> None:
     seen = scene()
     blind = replace(seen.witness, **dict.fromkeys((*unseen, "uid_map", "devices"), None), cgroup=Limits())
     assert testimony.testify(replace(seen, witness=blind)) == {}
+
+
+def test_where_another_kernel_runs_only_the_outside_counts() -> None:
+    told = testimony.testify(replace(scene(), on_this_kernel=False))
+    assert {"rs.memory-limit", "rs.pids-max"} <= set(told)
+    assert not {"ps.caps", "ps.nnp", "fs.rootfs-ro", "ps.ns-compare"} & set(told)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "wanted"),
+    [
+        ("", True),
+        ("runc", True),
+        ("crun", True),
+        ("runsc", False),
+        ("kata-qemu", False),
+        ("runsc-kvm", False),
+    ],
+)
+def test_runtimes(runtime: str, wanted: bool) -> None:
+    assert is_on_this_kernel(runtime) is wanted
 
 
 def test_a_mount_of_another_source_is_seen() -> None:

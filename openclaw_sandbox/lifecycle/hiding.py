@@ -67,6 +67,7 @@ def _trusted_root(policy: EffectivePolicy, path: str) -> str | None:
 def _walk(root: str, path: str, mount: Mount, *, touch: bool) -> bool:
     """Whether `path`, below `root`, is a folder; True too for what is missing and may not be made."""
     parts = [part for part in path[len(root) :].split("/") if part]
+    key = mount.key if mount.kind is MountKind.MASK else "file_access"
     try:
         with _opened(root) as descriptor:
             return _descend(descriptor, parts, touch=touch)
@@ -74,12 +75,12 @@ def _walk(root: str, path: str, mount: Mount, *, touch: bool) -> bool:
         return True  # not even the root is there; a dry run asks before anything is
     except (NotADirectoryError, _LinkFoundError):
         raise WorkspaceError(
-            f"{mount.key}: {path} is, or lies behind, a link or something that is no folder.",
+            f"{key}: {path} is, or lies behind, a link or something that is no folder.",
             hint=f"Remove it, or name what it leads to: ls -l {path}",
         ) from None
     except OSError as error:
         raise WorkspaceError(
-            f"{mount.key}: an empty folder must stand at {path}, and cannot be made: {error.strerror}.",
+            f"{key}: an empty folder must stand at {path}, and cannot be made: {error.strerror}.",
             hint=f"Make it yourself: mkdir -p {path}",
         ) from None
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.dataclass import dataclass
-from openclaw_sandbox.errors import SandboxError
+from openclaw_sandbox.errors import EngineHangingError, SandboxError
 from openclaw_sandbox.policy.model import Finding, SeccompKind, Severity
 
 if TYPE_CHECKING:
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from openclaw_sandbox.lifecycle.compare import FieldCheck
     from openclaw_sandbox.policy.model import EffectivePolicy
 
-#: `explain` is about the policy: it does not wait for a slow engine.
-_PATIENCE_S = 1.0
+#: `explain` is about the policy and waits for nobody for long; a busy machine's engine may need some seconds.
+_PATIENCE_S = 5.0
+_NO_ANSWER = frozenset({"engine.unreachable", "engine.slow"})
 #: Networks that every Docker Engine has.
 _ALWAYS_THERE = frozenset({"none", "bridge", "default", "host"})
 
@@ -28,9 +29,11 @@ _ALWAYS_THERE = frozenset({"none", "bridge", "default", "host"})
 def engine_findings(policy: EffectivePolicy) -> tuple[Finding, ...]:
     """What `run` would be refused by this machine, as warnings. Never raises, never waits long."""
     image = _missing_image(policy)
-    gaps = () if image is not None and image.code == "engine.unreachable" else _unenforced(policy)
-    network = None if image is not None and image.code == "engine.unreachable" else _missing_network(policy)
-    return (*profile_findings(policy), *gaps, *(found for found in (image, network) if found is not None))
+    if image is not None and image.code in _NO_ANSWER:
+        return (*profile_findings(policy), image)
+    network = _missing_network(policy)
+    found = (finding for finding in (image, network) if finding is not None)
+    return (*profile_findings(policy), *_unenforced(policy), *found)
 
 
 def _unenforced(policy: EffectivePolicy) -> tuple[Finding, ...]:
@@ -114,6 +117,13 @@ def _missing_image(policy: EffectivePolicy) -> Finding | None:
     try:
         if has_image(os.environ, image, patience_s=_PATIENCE_S) is not False:
             return None
+    except EngineHangingError:
+        return Finding(
+            code="engine.slow",
+            severity=Severity.WARNING,
+            message=f"The engine took longer than {_PATIENCE_S:g} s to answer: what it lacks is not shown.",
+            hint="Ask again when the machine is less busy. If it stays so: openclaw-sandbox doctor",
+        )
     except SandboxError as error:
         return Finding(
             code="engine.unreachable",

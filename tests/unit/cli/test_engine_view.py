@@ -9,7 +9,7 @@ import pytest
 
 from openclaw_sandbox.cli.engine_view import engine_findings, profile_findings
 from openclaw_sandbox.engine.docker import quick
-from openclaw_sandbox.errors import EngineError
+from openclaw_sandbox.errors import EngineDeadError, EngineError, EngineHangingError, SandboxError
 from openclaw_sandbox.policy.resolve import survey
 from tests.fake_host import FakeHost, config_of, docker
 
@@ -71,7 +71,7 @@ def test_a_network_that_the_engine_does_not_have(
     network: str, answer: bool | EngineError | None, codes: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def has_network(_env: object, name: str, *, patience_s: float) -> bool | None:
-        assert (name, patience_s) == ("corp", 1.0)
+        assert (name, patience_s) == ("corp", 5.0)
         if isinstance(answer, EngineError):
             raise answer
         return answer
@@ -84,3 +84,25 @@ def test_a_network_that_the_engine_does_not_have(
     if found:
         assert "docker network create corp" in found[0].hint
         assert found[0].origin == policy.values["docker.network"].origin
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (EngineHangingError("no", hint="restart it"), "engine.slow", "longer than 5 s to answer"),
+        (EngineDeadError("It is not running."), "engine.unreachable", "Not runnable now: It is not running."),
+    ],
+)
+def test_a_busy_engine_is_not_called_broken(
+    error: SandboxError, code: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def has_image(*_: object, **__: object) -> bool:
+        raise error
+
+    monkeypatch.setattr(quick, "has_image", has_image)
+    monkeypatch.delattr(quick, "has_network")  # after one silence nothing more is asked
+    policy = survey(config_of(docker(network="corp")), session=None, agent=None, host=FakeHost())
+    (found,) = engine_findings(policy)
+    assert found.code == code
+    assert words in found.message
+    assert "restart" not in found.hint

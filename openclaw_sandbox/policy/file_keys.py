@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.policy import binds as bind_rules
 from openclaw_sandbox.policy.file_access import file_access
 from openclaw_sandbox.policy.hardening import CAPABILITIES
+from openclaw_sandbox.policy.hardening_file import Applied
 from openclaw_sandbox.policy.model import (
     Bind,
     Candidate,
@@ -27,7 +28,6 @@ from openclaw_sandbox.policy.tighten import Tightening
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from openclaw_sandbox.config.model import LoadedHardening
     from openclaw_sandbox.policy.findings import Findings
     from openclaw_sandbox.policy.hardening_file import FileLayers
 
@@ -57,17 +57,6 @@ class FileInputs:
     rules: bind_rules.BindRules
     values: Mapping[str, Resolved[Any]]
     notes: Findings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Applied:
-    """The hardening under config.yml, every value with its origin, and whether sandboxes are on at all."""
-
-    hardening: Hardening
-    values: Mapping[str, Resolved[Any]]
-    enabled: bool = True
-    deny_network: bool = False
-    hosts: Mapping[str, tuple[Candidate[Any], ...]] = field(default_factory=dict)
 
 
 def apply_file(base: Hardening, inputs: FileInputs) -> Applied:
@@ -374,8 +363,3 @@ def _health(block: Mapping[str, Any]) -> HealthChoice:
         timeout_s=block["timeout"],
         retries=block["retries"],
     )
-
-
-def is_silent(loaded: LoadedHardening | None) -> bool:
-    """Whether there is no config.yml, or one that says nothing."""
-    return loaded is None or not loaded.data

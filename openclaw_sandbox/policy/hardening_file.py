@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.dataclass import dataclass
-from openclaw_sandbox.policy.model import Candidate
+from openclaw_sandbox.policy.model import Candidate, Hardening, Resolved
 
 if TYPE_CHECKING:
     from openclaw_sandbox.config.model import LoadedHardening
@@ -58,3 +59,19 @@ def _inside(data: Mapping[str, Any], path: KeyPath) -> Any:
     for part in path:
         value = value.get(part) if isinstance(value, Mapping) else None
     return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """The hardening under config.yml, every value with its origin, and whether sandboxes are on at all."""
+
+    hardening: Hardening
+    values: Mapping[str, Resolved[Any]]
+    enabled: bool = True
+    deny_network: bool = False
+    hosts: Mapping[str, tuple[Candidate[Any], ...]] = field(default_factory=dict)
+
+
+def is_silent(loaded: LoadedHardening | None) -> bool:
+    """Whether there is no config.yml, or one that says nothing."""
+    return loaded is None or not loaded.data

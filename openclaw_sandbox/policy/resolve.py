@@ -12,11 +12,9 @@ from openclaw_sandbox.errors import ConfigError, UsageError
 from openclaw_sandbox.policy import agents as agent_rules
 from openclaw_sandbox.policy import binds, naming, sessions
 from openclaw_sandbox.policy.elevated import channel_of, resolve_elevated
-from openclaw_sandbox.policy.file_keys import Applied, FileInputs, apply_file, is_silent
 from openclaw_sandbox.policy.findings import Findings, by_severity, refuse
 from openclaw_sandbox.policy.hardening import Inputs, built_in_values, harden
-from openclaw_sandbox.policy.hardening_file import FileLayers
-from openclaw_sandbox.policy.hosts import egress_of, host_values
+from openclaw_sandbox.policy.hardening_file import Applied, FileLayers, is_silent
 from openclaw_sandbox.policy.javascript import trim
 from openclaw_sandbox.policy.layers import NEWER, Layer, Outcome, fold, ignored, smallest
 from openclaw_sandbox.policy.model import (
@@ -304,14 +302,21 @@ def _decide(question: Question) -> EffectivePolicy:
     hardening = _harden(question, document, values, notes)
     values |= built_in_values(hardening, values) | _flag_values(question.overrides)
     applied = _under_file(question, hardening, _with_ignored(values, layers), notes)
-    policy = replace_fields(
-        _assemble(question, document, tools, applied),
+    policy = replace_fields(_assemble(question, document, tools, applied), exec_host=exec_host(config))
+    if any(applied.hosts.values()):
+        policy = _with_way_out(policy, applied, notes)
+    review(policy, question.config, question.agents, notes)
+    return replace_fields(policy, findings=by_severity(notes.found))
+
+
+def _with_way_out(policy: EffectivePolicy, applied: Applied, notes: Findings) -> EffectivePolicy:
+    from openclaw_sandbox.policy.hosts import egress_of, host_values
+
+    return replace_fields(
+        policy,
         values={**applied.values, **host_values(applied.hosts)},
         egress=egress_of(applied.hosts, applied.hardening.network, notes),
     )
-    policy = replace_fields(policy, exec_host=exec_host(config))
-    review(policy, question.config, question.agents, notes)
-    return replace_fields(policy, findings=by_severity(notes.found))
 
 
 def _under_file(
@@ -321,6 +326,8 @@ def _under_file(
     loaded = question.config.hardening
     if is_silent(loaded) or loaded is None:
         return Applied(hardening=hardening, values=values)
+    from openclaw_sandbox.policy.file_keys import FileInputs, apply_file  # most folders have no config.yml
+
     layers = FileLayers(loaded=loaded, agent_id=question.session.agent_id)
     newer = {key.removeprefix("docker."): value.value for key, value in values.items() if key in NEWER}
     rules = binds.flags(newer, workdir=hardening.workdir)

@@ -33,7 +33,7 @@ _PLACES = {
 }
 
 
-def about_tool(view: View, name: str, *, provider: str | None, model: str | None) -> Answer:
+def about_tool(view: View, name: str, *, provider: str | None = None, model: str | None = None) -> Answer:
     """Would this call run, where, by which rule, and what to change."""
     if not name.strip():
         raise UsageError("--tool needs a name.", hint="For instance: --tool exec")

@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import socket
+import stat
 import threading
 import time
 from collections import Counter
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 #: Folders of the host in which an empty file of a random name is laid, where this user may.
 _CANARY_FOLDERS = ("/tmp", "/var/tmp", "/var/log", "/opt", "/srv", "/root", "/etc")
+_CANARY = ".openclaw-sandbox-canary-"
 _PATIENCE_S = 2.0
 
 
@@ -148,7 +150,8 @@ def _files(folders: list[Path], token: str) -> Iterator[list[Path]]:
     made: list[Path] = []
     try:
         for folder in dict.fromkeys(folders):
-            path = folder / f".openclaw-sandbox-canary-{token}"
+            sweep(folder)
+            path = folder / f"{_CANARY}{os.getpid()}-{token}"
             with contextlib.suppress(OSError):
                 path.touch(mode=0o644, exist_ok=False)
                 made.append(path)
@@ -156,6 +159,17 @@ def _files(folders: list[Path], token: str) -> Iterator[list[Path]]:
     finally:
         for path in made:
             path.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a verification that was killed left: empty files of this user whose maker is gone."""
+    with contextlib.suppress(OSError):
+        for path in folder.glob(f"{_CANARY}*"):
+            maker = path.name.removeprefix(_CANARY).partition("-")[0]
+            found = path.lstat()
+            ours = stat.S_ISREG(found.st_mode) and found.st_size == 0 and found.st_uid == os.getuid()
+            if ours and maker.isdigit() and not Path("/proc", maker).exists():
+                path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -117,7 +117,7 @@ class Gateway:
                 await _serve(session)
         finally:
             account.connections -= 1
-            if account.connections == 0:
+            if account.connections == 0 and not account.bandwidth.spent:
                 del self._accounts[sandbox]
 
 

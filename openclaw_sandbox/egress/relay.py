@@ -22,6 +22,11 @@ class Bandwidth:
         self._rate = bytes_per_s
         self._free_at = 0.0
 
+    @property
+    def spent(self) -> bool:
+        """Whether the next byte would have to wait, or nearly."""
+        return self._free_at > asyncio.get_running_loop().time()
+
     async def spend(self, count: int) -> None:
         """Wait until `count` more bytes fit."""
         now = asyncio.get_running_loop().time()

@@ -65,12 +65,18 @@ def parse_address(text: str) -> Address | None:
         return None
 
 
+def unmapped(address: Address) -> Address:
+    """The IPv4 address that an IPv4-mapped one is, else the address itself."""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return address if mapped is None else mapped
+
+
 def canonical(address: Address) -> Address:
-    """The IPv4 address that an IPv6 spelling stands for, else the address itself."""
+    """The IPv4 address to which an IPv6 one leads, by mapping or translation, else the address itself."""
+    address = unmapped(address)
     if isinstance(address, IPv6Address):
-        mapped = address.ipv4_mapped or address.sixtofour
-        if mapped is not None:
-            return mapped
+        if address.sixtofour is not None:
+            return address.sixtofour
         if address in _NAT64 or (address in _COMPATIBLE and int(address) > 1):
             return IPv4Address(int(address) & 0xFFFFFFFF)
     return address

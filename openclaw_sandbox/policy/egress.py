@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from openclaw_sandbox.policy.addresses import Address, canonical, parse_address, why_refused
+from openclaw_sandbox.policy.addresses import Address, canonical, parse_address, unmapped, why_refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -168,10 +168,10 @@ def normalize_host(text: str) -> str | None:
     host = text.lower()
     if host.startswith("[") and host.endswith("]"):
         address = parse_address(host[1:-1])
-        return str(canonical(address)) if address is not None and address.version == 6 else None
+        return str(unmapped(address)) if address is not None and address.version == 6 else None
     address = parse_address(host)
     if address is not None:
-        return str(canonical(address))
+        return str(unmapped(address))
     host = host.removesuffix(".")
     labels = host.split(".")
     if not host or len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
@@ -304,9 +304,9 @@ def judge_addresses(
     One bad address denies the name: honest names do not mix public and private ones.
     """
     for address in addresses:
-        plain = str(canonical(address))
+        plain = str(unmapped(address))
         for rule in policy.deny:
-            if rule.host == plain and (not rule.ports or port in rule.ports):
+            if rule.host in (plain, str(canonical(address))) and (not rule.ports or port in rule.ports):
                 return Decision(
                     verdict=Verdict.DENY, reason=f"it resolves to {plain}, which is denied", rule=rule
                 )

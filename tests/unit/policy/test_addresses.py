@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from openclaw_sandbox.policy.addresses import canonical, parse_address, why_refused
+from openclaw_sandbox.policy.addresses import canonical, parse_address, unmapped, why_refused
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,14 @@ def test_only_the_strict_spelling_is_an_address(text: str) -> None:
     assert parse_address(text) is None
 
 
+def test_only_a_mapped_address_is_another_spelling() -> None:
+    assert unmapped(ip_address("::ffff:192.0.2.1")) == ip_address("192.0.2.1")
+    assert unmapped(ip_address("2002:c000:201::")) == ip_address("2002:c000:201::")
+
+
 def test_canonical() -> None:
+    assert canonical(ip_address("2002:c000:201::")) == ip_address("192.0.2.1")
+
     assert canonical(ip_address("::ffff:192.0.2.1")) == ip_address("192.0.2.1")
     assert canonical(ip_address("::1")) == ip_address("::1")
     assert canonical(ip_address("::")) == ip_address("::")

@@ -251,6 +251,12 @@ def test_an_address_that_is_denied_is_denied_by_every_name() -> None:
     assert decision.rule is not None
 
 
+def test_listing_an_address_does_not_list_what_is_translated_to_it() -> None:
+    rules = policy("db.example:5432", "10.0.0.5:5432")
+    assert judge_addresses(rules, [ip_address("2002:a00:5::")], 5432) is not None
+    assert judge_addresses(policy(deny=("10.0.0.5",)), [ip_address("2002:a00:5::")], 5432) is not None
+
+
 def test_the_hosts_own_address_is_refused() -> None:
     own = frozenset({ip_address("192.0.2.2")})
     assert judge_addresses(policy("example.com"), [ip_address("192.0.2.2")], 443, own=own) is not None

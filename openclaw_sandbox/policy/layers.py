@@ -116,13 +116,20 @@ def append(key: str, layers: Sequence[Layer]) -> Outcome | None:
     return Outcome(value=[entry.value for entry in entries], leaves=leaves)
 
 
-def smallest(key: str, said: Candidates, *, why: str = "a stricter limit wins") -> Resolved[Any] | None:
-    """Strictest wins for a limit: the lowest number, whoever set it; of equal ones the first."""
-    if not said:
-        return None
-    winner = min(said, key=lambda candidate: candidate.value)
-    lost = tuple(Candidate(origin=c.origin, value=c.value, why_lost=why) for c in said if c is not winner)
+#: Why a value lost where the strictest wins.
+LOOSER = "a stricter value wins"
+
+
+def strictest(key: str, said: Candidates, order: Callable[[Any], Any]) -> Resolved[Any]:
+    """Of what was said (at least once) the value that is smallest by `order`; of equal ones the first."""
+    winner = min(said, key=lambda candidate: order(candidate.value))
+    lost = tuple(Candidate(origin=c.origin, value=c.value, why_lost=LOOSER) for c in said if c is not winner)
     return Resolved(key=key, value=winner.value, origin=winner.origin, overridden=lost)
+
+
+def smallest(key: str, said: Candidates) -> Resolved[Any] | None:
+    """Strictest wins for a limit: the lowest number, whoever set it; None if nobody did."""
+    return strictest(key, said, lambda value: value) if said else None
 
 
 #: How openclaw.json's own layers meet: OpenClaw's default, `agents.defaults.sandbox`, the agent's `sandbox`.

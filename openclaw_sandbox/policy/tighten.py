@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.config.origin import BUILT_IN, OriginKind
 from openclaw_sandbox.dataclass import dataclass
+from openclaw_sandbox.policy.layers import LOOSER, strictest
 from openclaw_sandbox.policy.model import Candidate, Hardening, Resolved, Ulimit
 from openclaw_sandbox.policy.sizes import human_size
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from openclaw_sandbox.config.origin import Origin
     from openclaw_sandbox.policy.findings import Findings
     from openclaw_sandbox.policy.hardening_file import FileLayers
-
-_LOST = "a stricter value wins"
 
 Order = Callable[[Any], Any]
 
@@ -124,27 +123,19 @@ class Tightening:
     def _strictest(self, limit: Limit, said: Sequence[Candidate[Any]], current: Any) -> Any:
         before = self.values.get(limit.value_key)
         explicit = _explicit(before, current)
-        candidates = [*said, *explicit]
-        winner = min(candidates, key=lambda candidate: limit.order(candidate.value))
-        losers = tuple(
-            Candidate(origin=c.origin, value=c.value, why_lost=_LOST) for c in candidates if c is not winner
-        )
-        if explicit and winner is not explicit[0]:
+        winner = strictest(limit.value_key, [*said, *explicit], limit.order)
+        if explicit and winner.origin is not explicit[0].origin:
             self._say_lost(limit, explicit[0], winner)
         elif not explicit and current is not None and limit.order(winner.value) > limit.order(current):
             self._say_weaker(limit, winner, current)
         built_in = () if explicit or current is None else (Candidate(origin=BUILT_IN, value=current),)
-        resolved = Resolved(
-            key=limit.value_key,
-            value=winner.value,
-            origin=winner.origin,
-            overridden=(*_older(before, explicit), *built_in, *losers),
-        )
+        lost = (*_older(before, explicit), *built_in, *winner.overridden)
+        resolved = replace(winner, overridden=lost)
         self.values[limit.value_key] = resolved
         self.values[limit.key] = replace(resolved, key=limit.key)
         return winner.value
 
-    def _say_lost(self, limit: Limit, loser: Candidate[Any], winner: Candidate[Any]) -> None:
+    def _say_lost(self, limit: Limit, loser: Candidate[Any], winner: Resolved[Any]) -> None:
         if limit.order(loser.value) == limit.order(winner.value):
             return
         message = (
@@ -154,7 +145,7 @@ class Tightening:
         hint = f"Raise {limit.key} in config.yml, or lower {limit.value_key}."
         self.notes.warn("limit.lost", message, hint=hint, origin=loser.origin)
 
-    def _say_weaker(self, limit: Limit, winner: Candidate[Any], current: Any) -> None:
+    def _say_weaker(self, limit: Limit, winner: Resolved[Any], current: Any) -> None:
         message = (
             f"{limit.key} is {limit.show(winner.value)}: weaker than the built-in {limit.show(current)}."
         )
@@ -206,7 +197,7 @@ class Tightening:
         by_file = explicit and merged == known
         origin = before.origin if before is not None and by_file else said[-1].origin
         lost = tuple(
-            Candidate(origin=each.origin, value=_pair(limit), why_lost=_LOST)
+            Candidate(origin=each.origin, value=_pair(limit), why_lost=LOOSER)
             for each, limit in zip(said, asked, strict=True)
             if limit != merged
         )

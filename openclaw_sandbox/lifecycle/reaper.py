@@ -27,13 +27,16 @@ if TYPE_CHECKING:
 #: The variable that marks a run's processes.
 MARK = "OPENCLAW_SANDBOX_RUN"
 
+#: By its full name: a PATH of the config may begin in the workspace, where untrusted code puts its own `sh`.
+_SHELL = "/bin/sh"
 _HELPER_TIMEOUT_S = 10.0
 _PAUSES_S = (0.0, 0.02, 0.05, 0.2, 0.5, 0.5)
 _STAT_START = 20  # of the fields after the name in /proc/PID/stat: the start, in clock ticks since boot
 _CLOCK_TICKS = 100  # USER_HZ: fixed by the kernel's ABI for /proc, whatever the timer runs at
 
 # $1 signal, $2 mark, $3 rounds at most. Signals every process with the mark until a round finds none, then
-# prints what is left as "pid ppid start belongs": start in clock ticks since boot, belongs as in the enum.
+# prints what is left as "pid ppid start belongs mark": start in clock ticks since boot, belongs as in the
+# enum, the mark of another run or "-".
 _SCRIPT = r"""
 set -f
 signal=$1 mark=$2 rounds=$3 round=0
@@ -43,11 +46,17 @@ marked() {
   done <"/proc/$1/environ"
   return 1
 }
+# The mark that the last line read holds. Any program can write anything there.
+other() {
+  line=${line#*"OPENCLAW_SANDBOX_RUN="}
+  said=${line%"${line#????????????????????????????????}"}
+  case $said in "" | *[!0-9a-f]*) said=- ;; esac
+}
 describe() {
-  pid=$1 own=$2 state=$3 ppid=$4
+  pid=$1 own=$2 said=$3 state=$4 ppid=$5
   [ "$state" = Z ] && return
-  shift 21
-  echo "$pid $ppid $1 $own"
+  shift 22
+  echo "$pid $ppid $1 $own $said"
 }
 while [ "$round" -lt "$rounds" ]; do
   round=$((round + 1)) hits=0
@@ -65,9 +74,9 @@ done 2>/dev/null
     pid=${path#/proc/}
     [ "$pid" = $$ ] && continue
     IFS= read -r stat <"$path/stat" || continue
-    own=0
-    if marked "$pid" "$mark"; then own=2; elif marked "$pid" "OPENCLAW_SANDBOX_RUN="; then own=1; fi
-    describe "$pid" "$own" ${stat##*) }
+    own=0 said=-
+    if marked "$pid" "$mark"; then own=2; elif marked "$pid" "OPENCLAW_SANDBOX_RUN="; then own=1; other; fi
+    describe "$pid" "$own" "$said" ${stat##*) }
   done
 } 2>/dev/null
 exit 0
@@ -84,12 +93,16 @@ class Belongs(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """A process as seen inside the container; `start` in clock ticks since the host's boot."""
+    """A process as seen inside the container; `start` in clock ticks since the host's boot.
+
+    `mark`: what it carries as another run's; empty if that is no mark at all.
+    """
 
     pid: int
     ppid: int
     start: int
     belongs: Belongs
+    mark: str = ""
 
 
 class Verdict(enum.Enum):
@@ -107,7 +120,8 @@ def judge(
 
     `since`: when the run began. `alone`: no other command runs in the container now. `entry`: the pid of this
     run's first process, if it lives and is known. A process entered from outside (an exec) has parent 0; one
-    whose parents end at pid 1 is an orphan of somebody.
+    whose parents end at pid 1 is an orphan of somebody. Another run's mark is believed where that run lives:
+    any program can write itself a mark.
     """
     if any(p.belongs is Belongs.THIS_RUN for p in processes):
         return Verdict.DOUBT, ()
@@ -118,17 +132,17 @@ def judge(
     # The first child of the init is the keeper. In a container that was only just started it is no older than
     # the run; without it the container would end.
     keeper = min((p.pid for p in processes if p.ppid == 1), default=1)
-    strays = tuple(
-        p.pid
+    new = [
+        p
         for p in processes
-        if p.pid not in (1, keeper)
-        and p.belongs is Belongs.NOBODY
-        and p.start >= since
-        and (alone or _root(p, parents) == 1)
-    )
+        if p.pid not in (1, keeper) and p.start >= since and (alone or _root(p, parents) == 1)
+    ]
+    living = set() if alone else {p.mark for p in processes if p.mark and _root(p, parents) != 1}
+    strays = tuple(p.pid for p in new if p.mark not in living)
     if not strays:
         return Verdict.CLEAN, ()
-    return (Verdict.STRAYS, strays) if alone else (Verdict.DOUBT, ())
+    unmarked = any(p.belongs is Belongs.NOBODY for p in new)
+    return (Verdict.DOUBT, ()) if unmarked and not alone else (Verdict.STRAYS, strays)
 
 
 def _below(processes: Sequence[Process], entry: int | None) -> list[Process]:
@@ -208,7 +222,7 @@ class Reaper:
         return False
 
     def _helper(self, name: str, *, rounds: int) -> list[Process] | None:
-        argv = ("sh", "-c", _SCRIPT, "sh", name, f"{MARK}={self.mark}", str(rounds))
+        argv = (_SHELL, "-c", _SCRIPT, "sh", name, f"{MARK}={self.mark}", str(rounds))
         spec = ExecSpec(argv=argv, user=self.user, workdir="/")
         result = self.engine.exec_capture(self.container_id, spec, timeout_s=_HELPER_TIMEOUT_S)
         if result.exit_code != 0 or result.truncated:
@@ -216,7 +230,7 @@ class Reaper:
         return parse_processes(result.stdout)
 
     def _kill(self, pids: Sequence[int], name: str) -> None:
-        argv = ("sh", "-c", 'kill -s "$@"', "sh", name, *(str(pid) for pid in pids))
+        argv = (_SHELL, "-c", 'kill -s "$@"', "sh", name, *(str(pid) for pid in pids))
         self.engine.exec_capture(
             self.container_id, ExecSpec(argv=argv, user=self.user, workdir="/"), timeout_s=_HELPER_TIMEOUT_S
         )
@@ -243,10 +257,11 @@ def parse_processes(output: bytes) -> list[Process] | None:
     processes = []
     for line in output.decode("ascii", "replace").splitlines():
         words = line.split()
-        if len(words) != 4 or not all(word.isdecimal() for word in words):
+        if len(words) != 5 or not all(word.isdecimal() for word in words[:4]):
             return None
-        pid, ppid, start, belongs = (int(word) for word in words)
+        pid, ppid, start, belongs = (int(word) for word in words[:4])
         if belongs not in (0, 1, 2):
             return None
-        processes.append(Process(pid=pid, ppid=ppid, start=start, belongs=Belongs(belongs)))
+        mark = words[4].removeprefix("-")
+        processes.append(Process(pid=pid, ppid=ppid, start=start, belongs=Belongs(belongs), mark=mark))
     return processes if any(p.pid == 1 for p in processes) else None

@@ -24,6 +24,10 @@ ESCAPES = {
     "without its mark": "env -i setsid sleep {} >/dev/null 2>&1 & sleep 600",
     "entirely without its mark": "exec env -i sleep {}",
     "orphan without its mark": "(env -i setsid sh -c 'sleep {} & exit 0' &); sleep 600",
+    "with another run's mark": (
+        "(OPENCLAW_SANDBOX_RUN=0123456789abcdef0123456789abcdef setsid sleep {} &); "
+        "OPENCLAW_SANDBOX_RUN=x setsid sleep {} & sleep 600"
+    ),
     "deaf to signals": "trap '' INT TERM HUP; sh -c 'while :; do sleep {}; done' & sleep 600",
     "stopped": "sleep {} & kill -STOP $!; kill -STOP $$",
     "without streams": "exec >&- 2>&- <&-; sleep {}",
@@ -144,6 +148,26 @@ def test_statuses(argv: list[str], status: int, flags: list[str], warm: Sandbox)
         assert argv[0] in lines[0]
         assert "OCI" not in done.said
         assert "tini" not in done.said
+
+
+FILES = {
+    "not-executable": ("echo hi", 0o644, 126),
+    "no-program": ("echo hi", 0o755, 126),
+    "no-interpreter": ("#!/no/such/interpreter\n", 0o755, 127),
+    "windows-line-ends": ("#!/bin/sh\r\necho hi\r\n", 0o755, 127),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_that_are_no_programs(name: str, warm: Sandbox) -> None:
+    content, mode, status = FILES[name]
+    path = warm.workspace / name
+    path.write_text(content)
+    path.chmod(mode)
+    done = warm.run(f"./{name}")
+    assert (done.status, done.out) == (status, b"")
+    assert done.said.startswith(f"warning: ./{name}: ")
+    assert len(done.said.splitlines()) == 1
 
 
 @pytest.mark.parametrize("status", [124, 125, 126, 127, 130, 137, 143])

@@ -22,6 +22,11 @@ def process(pid: int, ppid: int, start: int = LATER, belongs: Belongs = Belongs.
     return Process(pid=pid, ppid=ppid, start=start, belongs=belongs)
 
 
+def claims(pid: int, ppid: int, mark: str = "", start: int = LATER) -> Process:
+    """A process that carries another run's mark, or says so."""
+    return Process(pid=pid, ppid=ppid, start=start, belongs=Belongs.ANOTHER_RUN, mark=mark)
+
+
 INIT, KEEPER = process(1, 0, BEFORE), process(7, 1, BEFORE)
 #: A container that was only just started for this run: init and keeper are no older than it.
 NEW_INIT, NEW_KEEPER = process(1, 0, SINCE), process(7, 1, SINCE)
@@ -52,8 +57,14 @@ def strays(*pids: int) -> tuple[Verdict, tuple[int, ...]]:
         ([process(20, 1, BEFORE)], True, None, CLEAN),
         ([process(20, 1, BEFORE)], False, None, CLEAN),
         # Other runs', by their mark.
-        ([process(20, 0, belongs=Belongs.ANOTHER_RUN)], False, None, CLEAN),
-        ([process(20, 1, belongs=Belongs.ANOTHER_RUN)], True, None, CLEAN),
+        ([claims(20, 0, "aa")], False, None, CLEAN),
+        ([claims(20, 0, "aa"), claims(21, 1, "aa")], False, None, CLEAN),
+        ([claims(20, 1, "aa", BEFORE)], True, None, CLEAN),
+        # A mark that no living run has: any program can write itself one.
+        ([claims(20, 1, "aa")], True, None, strays(20)),
+        ([claims(20, 1)], True, None, strays(20)),
+        ([claims(20, 0, "aa"), claims(21, 1, "bb"), claims(22, 1)], False, None, strays(21, 22)),
+        ([claims(20, 0, "aa"), claims(21, 1, "bb"), process(22, 1)], False, None, DOUBT),
         # Entered from outside (`docker exec`), and what it started.
         ([process(20, 0), process(21, 20), process(22, 21)], False, None, CLEAN),
         ([process(20, 0, BEFORE), process(21, 20)], False, None, CLEAN),
@@ -107,30 +118,32 @@ def test_laws(table: list[Process], alone: bool) -> None:
     by_pid = {p.pid: p for p in processes}
     assert bool(pids) is (verdict is Verdict.STRAYS)
     assert 1 not in pids
-    assert all(by_pid[pid].belongs is Belongs.NOBODY and by_pid[pid].start >= SINCE for pid in pids)
+    assert all(by_pid[pid].start >= SINCE for pid in pids)
     if any(p.belongs is Belongs.THIS_RUN for p in processes):
         assert verdict is Verdict.DOUBT
     if not alone:
-        assert verdict is not Verdict.STRAYS, "with others in the container nobody unmarked is killed"
+        claimants = all(by_pid[pid].belongs is Belongs.ANOTHER_RUN for pid in pids)
+        assert claimants, "with others in the container nobody unmarked is killed"
 
 
 # ---- the helper's table
 
 
 def test_the_table_is_read() -> None:
-    assert parse_processes(b"1 0 900 0\n7 1 900 0\n20 0 1100 2\n21 20 1101 1\n") == [
+    assert parse_processes(b"1 0 900 0 -\n7 1 900 0 -\n20 0 1100 2 -\n21 20 1101 1 a0\n") == [
         process(1, 0, 900),
         process(7, 1, 900),
         process(20, 0, 1100, Belongs.THIS_RUN),
-        process(21, 20, 1101, Belongs.ANOTHER_RUN),
+        claims(21, 20, "a0", 1101),
     ]
 
 
 @pytest.mark.parametrize(
     "output",
     [
-        *(b"", b"7 1 900 0\n", b"1 0 900\n", b"1 0 900 0 0\n", b"1 0 900 3\n", b"1 0 900 -1\n", b"1 0 x 0\n"),
-        *(b"sh: 1: Cannot fork\n", b"1 0 900 0\nsh: not found\n", b"\xff\xfe\n", b"1 0 9\xc2\xb2 0\n"),
+        *(b"", b"7 1 900 0 -\n", b"1 0 900 0\n", b"1 0 900 0 - 0\n", b"1 0 900 3 -\n", b"1 0 900 -1 -\n"),
+        *(b"1 0 x 0 -\n", b"sh: 1: Cannot fork\n", b"1 0 900 0 -\nsh: not found\n", b"\xff\xfe\n"),
+        b"1 0 9\xc2\xb2 0 -\n",
     ],
 )
 def test_what_is_no_table_is_refused(output: bytes) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from openclaw_sandbox.cli import options
-from openclaw_sandbox.cli.ui import ColorChoice, Ui, now_ms
+from openclaw_sandbox.cli.ui import ColorChoice, Ui, error_document, now_ms
+from openclaw_sandbox.errors import SandboxError
 
 if TYPE_CHECKING:
     from openclaw_sandbox.lifecycle.fleet import Fleet
@@ -51,7 +52,10 @@ def prune(
         report.add(steps)
     else:
         carry_out(steps, fleet, progress=lambda step: report.add([step]))
-    _prune_rest(fleet, report, images=images, workspaces=workspaces, dry_run=dry_run)
+    try:
+        _prune_rest(fleet, report, images=images, workspaces=workspaces, dry_run=dry_run)
+    except SandboxError as error:
+        report.broke_off(error)
     return report.end()
 
 
@@ -77,6 +81,7 @@ class _Report:
     def __init__(self, ui: Ui, *, dry_run: bool) -> None:
         self._ui, self._dry_run = ui, dry_run
         self._steps: list[Step] = []
+        self._error: SandboxError | None = None
 
     def left_by_killed(self, names: list[str]) -> None:
         from openclaw_sandbox.lifecycle.prune import Doing, Step, Thing
@@ -90,6 +95,11 @@ class _Report:
         for step in steps:
             self._steps.append(step)
             self._tell(step)
+
+    def broke_off(self, error: SandboxError) -> None:
+        """The rest cannot be looked at. What was done so far is told all the same."""
+        self._error = error
+        self._ui.warn(error.brief, error.hint)
 
     def _tell(self, step: Step) -> None:
         from openclaw_sandbox.cli.render.listing import size_text
@@ -124,14 +134,17 @@ class _Report:
                     "kept": [_object(step) for step in self._steps if step.doing is Doing.KEEP],
                     "failed": [_object(step) for step in failed],
                     "freedBytes": freed,
+                    **(error_document(self._error) if self._error is not None else {}),
                 }
             )
         if not self._steps:
-            self._ui.note("Nothing to prune.")
+            self._ui.note("Nothing to prune." if self._error is None else "Nothing was pruned.")
         else:
             would = "would be " if self._dry_run else ""
             size = f", {size_text(freed)} {would}freed" if freed else ""
             self._ui.note(f"{len(removed)} {would}removed, {len(failed)} failed{size}.")
+        if self._error is not None and not failed:
+            return self._error.exit_code
         return 1 if failed else 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.dataclass import dataclass
-from openclaw_sandbox.errors import EngineError, EngineUnavailableError, SandboxError
+from openclaw_sandbox.errors import EngineError, SandboxError
 from openclaw_sandbox.lifecycle.busy import is_busy
 from openclaw_sandbox.lifecycle.pool import in_parallel
 from openclaw_sandbox.lifecycle.registry import Kind, Source
@@ -95,7 +95,5 @@ def remove_unused_helpers(fleet: Fleet) -> list[str]:
 
     try:
         return remove_unused(fleet.engine, state_hash(str(fleet.state_dir)))
-    except EngineUnavailableError:
-        raise
     except EngineError:
         return []

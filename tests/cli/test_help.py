@@ -86,3 +86,14 @@ def test_the_list_of_verbs_says_what_each_does(tool: Tool) -> None:
 
 def test_the_version(tool: Tool) -> None:
     assert tool("--version").text == f"openclaw-sandbox {__version__}\n"
+
+
+def test_the_version_needs_no_command_line_library(tool: Tool) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM, "--version"],
+        capture_output=True,
+        env=tool.environment(),
+        timeout=60,
+        check=True,
+    )
+    assert not {"typer", "json.decoder", "subprocess"} & set(json.loads(ended.stderr)[1])

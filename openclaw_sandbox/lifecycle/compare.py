@@ -59,6 +59,12 @@ def _ulimits(observed: Observed) -> dict[str, str]:
     return {item["Name"]: f"{item['Soft']}:{item['Hard']}" for item in _host(observed).get("Ulimits") or ()}
 
 
+def _masked(observed: Observed, wanted: tuple[str, ...]) -> list[str]:
+    """Only the paths that were promised: the engine hides some of its own."""
+    hidden = set(_host(observed).get("MaskedPaths") or ())
+    return [path for path in wanted if path in hidden]
+
+
 def _env(observed: Observed, wanted: Mapping[str, str]) -> dict[str, str]:
     """Only the variables that were promised: the image brings its own."""
     pairs = (entry.partition("=") for entry in _config(observed).get("Env") or ())
@@ -116,6 +122,27 @@ _FIELDS: tuple[tuple[str, str, Callable[[ContainerSpec, Observed], tuple[Any, An
         "cpus",
         "docker.cpus",
         lambda s, o: (round((s.cpus or 0) * 10**9), _host(o).get("NanoCpus") or 0),
+    ),
+    (
+        "memory_reservation",
+        "resource_limits.memory_reservation",
+        lambda s, o: (s.memory_reservation_bytes or 0, _host(o).get("MemoryReservation") or 0),
+    ),
+    (
+        "cpu_shares",
+        "resource_limits.cpu_shares",
+        lambda s, o: (s.cpu_shares or 0, _host(o).get("CpuShares") or 0),
+    ),
+    (
+        "cpuset",
+        "resource_limits.cpuset",
+        lambda s, o: (s.cpuset or "", _host(o).get("CpusetCpus") or ""),
+    ),
+    ("runtime", "runtime", lambda s, o: (s.runtime, s.runtime and _host(o).get("Runtime"))),
+    (
+        "masked_paths",
+        "file_access.deny_paths",
+        lambda s, o: (list(s.masked_paths), _masked(o, s.masked_paths)),
     ),
     (
         "ulimits",

@@ -176,21 +176,24 @@ def find_gaps(spec: ContainerSpec, info: EngineInfo, needs: Needs = NO_NEEDS) ->
         yield from _gvisor_gaps(spec, info.runtime_args.get(spec.runtime or "", ()), needs)
 
 
+_NO_CGROUPS = "the engine is rootless and has no cgroups on this host"
+
+
 def _disk_gaps(spec: ContainerSpec, info: EngineInfo) -> Iterator[Gap]:
-    """A rootless engine without cgroups takes these too. Whether others can, they say when they are asked."""
-    if info.cgroup_driver != "none":
-        return
-    disk, why = spec.disk, "the engine is rootless and has no cgroups on this host"
-    if spec.memory_reservation_bytes is not None:
-        yield Gap(key="resource_limits.memory_reservation", allow="memory_reservation", why=why)
-    if disk.weight is not None:
-        yield Gap(key="resource_limits.disk_io_weight", allow="disk_io_weight", why=why)
-    for key, limits in (
-        ("resource_limits.disk_iops", (*disk.read_iops, *disk.write_iops)),
-        ("disk_read_bps", disk.read_bps),
-        ("disk_write_bps", disk.write_bps),
+    """What an engine tells only in its warnings, and a rootless one without cgroups not at all."""
+    disk, none = spec.disk, info.cgroup_driver == "none"
+    if none and spec.memory_reservation_bytes is not None:
+        key = "resource_limits.memory_reservation"
+        yield Gap(key=key, allow="memory_reservation", why=_NO_CGROUPS)
+    for key, asked, word in (
+        ("resource_limits.disk_io_weight", disk.weight, "blkio weight"),
+        ("resource_limits.disk_iops", (*disk.read_iops, *disk.write_iops), "iops_device"),
+        ("disk_read_bps", disk.read_bps, "read_bps_device"),
+        ("disk_write_bps", disk.write_bps, "write_bps_device"),
     ):
-        if limits:
+        said = next((warning for warning in info.warnings if word in warning), "")
+        if asked and (none or said):
+            why = _NO_CGROUPS if none else f"the engine says: {said}"
             yield Gap(key=key, allow=key.rpartition(".")[2], why=why)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.policy import binds as bind_rules
 from openclaw_sandbox.policy.file_access import file_access
-from openclaw_sandbox.policy.hardening import CAPABILITIES
+from openclaw_sandbox.policy.hardening import CAPABILITIES, IMAGE_PATTERN
 from openclaw_sandbox.policy.hardening_file import Applied
 from openclaw_sandbox.policy.model import (
     Bind,
@@ -45,7 +46,8 @@ _UNBUILT = (
     "logging.capture_stderr",
     "logging.audit_trail",
 )
-_TMPFS_FLAGS = ("noexec", "nosuid", "nodev")
+#: Docker takes names of up to 255 characters, and a tag or a digest behind them.
+_MAX_IMAGE = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +123,11 @@ def _image(base: Hardening, step: Tightening) -> Hardening:
     """The lowest layer: an image that openclaw.json names stays."""
     said = step.last("default_image")
     if said is None:
+        return base
+    if not re.fullmatch(IMAGE_PATTERN, said.value) or len(said.value) > _MAX_IMAGE:
+        message = f'default_image: "{said.value[:80]}" is no image name.'
+        hint = "Remove it to use openclaw-sandbox:bookworm-slim."
+        step.notes.error("image.invalid", message, hint=hint, origin=said.origin)
         return base
     named = step.values.get("docker.image")
     if named is not None and named.origin.file is not None:

@@ -51,7 +51,7 @@ _SYSTEM_FOLDERS = frozenset(
     }
 )
 # Texts, not compiled patterns: `re` keeps what is used, and most policies need few of them.
-_IMAGE = r"[A-Za-z0-9][A-Za-z0-9._/:@-]*"
+IMAGE_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._/:@-]*"
 _USER = r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?"
 _NETWORK = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 _ENV_NAME = r"[^=\0]+"
@@ -246,7 +246,7 @@ def _extra_hosts(inputs: Inputs) -> tuple[str, ...]:
 
 def _image(inputs: Inputs) -> str:
     image = inputs.text("image")
-    if not re.fullmatch(_IMAGE, image):
+    if not re.fullmatch(IMAGE_PATTERN, image):
         hint = "Remove docker.image to use openclaw-sandbox:bookworm-slim."
         message = f'docker.image: "{image}" is no image name.'
         inputs.notes.error("image.invalid", message, hint=hint, origin=inputs.origin("image"))

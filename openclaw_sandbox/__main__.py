@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import sys
 
 
@@ -14,6 +15,7 @@ def main() -> None:
         status = run_cli(sys.argv[1:])
     except KeyboardInterrupt:  # while modules were loaded
         status = 130
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the status is decided: one more Ctrl-C changes nothing
     sys.exit(status)
 
 

@@ -16,7 +16,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
 from openclaw_sandbox.dataclass import dataclass
-from openclaw_sandbox.engine.docker.failure import classify_exec, classify_init
+from openclaw_sandbox.engine.docker.failure import classify_exec, classify_last_step
 from openclaw_sandbox.errors import EngineError, EngineLostError
 from openclaw_sandbox.lifecycle.streams import Budget, HoldBack, Outlet, follow_size, read_some
 
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 _KILL_GRACE_S = 10.0
 #: A reader that takes nothing for so long, while the command is being ended, gets no more.
 _STUCK_READER_S = 0.3
-#: A younger command may not even hear a signal yet, and has nothing to tidy up: it is ended.
+#: A younger command that was silent so far may not even hear a signal yet, and has little to tidy up: it is
+#: ended.
 _GROWN_S = 1.0
 #: How often somebody may look at the counters while the command runs.
 _TICK_S = 0.1
@@ -165,7 +166,7 @@ class Execution:
         out, err = bytes(self._held.held), bytes(self._held_err.held)
         failure = classify_exec(code, status.pid, out, self._name)
         if failure is None and not (self._stdout.total or self._stderr.total):
-            failure = classify_init(code, out + err, self._name)
+            failure = classify_last_step(code, out + err, self._name)
         if failure is None and not self._stream_dropped:
             with contextlib.suppress(OSError):
                 self._held.release()
@@ -231,7 +232,8 @@ class Execution:
     def _on_signal(self, signum: int) -> None:
         first = self._ending is not Ending.INTERRUPTED
         self._ending, self._signum = Ending.INTERRUPTED, signum
-        grown = time.monotonic() - self._started > _GROWN_S
+        heard_of = self._stdout.total or self._stderr.total
+        grown = heard_of or time.monotonic() - self._started > _GROWN_S
         if signum == signal.SIGINT and first and grown:
             self._command.signal("INT")  # the command may have something to tidy up
         else:

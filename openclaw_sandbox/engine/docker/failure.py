@@ -139,34 +139,56 @@ class ExecFailure:
 
 #: How the engine's complaint begins on the stream of an exec that never started (Docker 20.10 to 29).
 FAILURE_PREFIXES = (b"OCI runtime exec failed", b"cannot exec in a stopped", b"container not running")
+#: How the container's init complains of its main process, and the runtime's child of what it was to become.
+_LAST_STEP = re.compile(
+    r"(?:\[FATAL tini \(\d+\)\] )?exec (?P<what>[^\n]+?)(?: failed)?: "
+    r"(?P<why>no such file or directory|permission denied|is a directory|exec format error"
+    r"|argument list too long|text file busy|too many levels of symbolic links|input/output error)\r?\n?",
+    re.IGNORECASE,
+)
+_INIT, _INIT_PREFIX = "/sbin/docker-init", b"[FATAL tini ("
 
-
-#: How the container's init complains, on stderr, when it cannot execute the main process.
-_INIT_PREFIX = b"[FATAL tini ("
-_INIT_COMPLAINT = re.compile(
-    r"\[FATAL tini \(\d+\)\] exec (?P<what>.*) failed: (?P<why>[^\n]*)\r?\n?", re.DOTALL
+#: Words in a complaint -> why, and our sentence. "{}" is the command.
+_WHY: tuple[tuple[str, NotStarted, str], ...] = (
+    (r"chdir to cwd|getcwd: ", NotStarted.SANDBOX, "the working directory does not exist in the sandbox"),
+    (
+        r"unable to find (user|group)|no matching entries in passwd",
+        NotStarted.SANDBOX,
+        "the image knows no such user",
+    ),
+    (r"argument list too long", NotStarted.NOT_EXECUTABLE, "{}: its arguments are too long"),
+    (
+        r"exec format error",
+        NotStarted.NOT_EXECUTABLE,
+        "{}: no program for this machine, and no script with a #! line",
+    ),
+    (
+        r"executable file not found|no such file or directory",
+        NotStarted.NOT_FOUND,
+        "{}: command not found in the sandbox",
+    ),
+    (r"", NotStarted.NOT_EXECUTABLE, "{}: cannot be executed in the sandbox"),
 )
 
 
 def may_be_complaint(output: bytes) -> bool:
-    """Whether the first piece of output may be words of the engine or the init, which come in one piece."""
-    return output.startswith((*FAILURE_PREFIXES, _INIT_PREFIX))
+    """Whether the first piece of output may be, or begin, words of the engine, the init or the runtime."""
+    if output.startswith((*FAILURE_PREFIXES, _INIT_PREFIX)):
+        return True
+    return len(output) <= _LONGEST and _LAST_STEP.fullmatch(output.decode("utf-8", "replace")) is not None
 
 
-def classify_init(exit_code: int, output: bytes, command: str) -> ExecFailure | None:
-    """Did the main process run? None: it did. `output` is all that came, on either stream."""
-    said = output.decode("utf-8", "replace")
-    if exit_code not in (126, 127) or not _INIT_COMPLAINT.fullmatch(said):
-        return None
-    if exit_code == 127:
-        brief, reason = f"{command}: command not found in the sandbox.", NotStarted.NOT_FOUND
-    else:
-        brief, reason = f"{command}: cannot be executed in the sandbox.", NotStarted.NOT_EXECUTABLE
-    return ExecFailure(reason=reason, brief=brief, said=said.strip())
+#: A complaint of the last step names a path and a reason.
+_LONGEST = 4200
+
+
+def _explain(said: str, command: str) -> ExecFailure:
+    reason, sentence = next((why, text) for words, why, text in _WHY if re.search(words, said, re.IGNORECASE))
+    return ExecFailure(reason=reason, brief=sentence.format(command), said=said.strip())
 
 
 def classify_exec(exit_code: int, pid: int, first_output: bytes, command: str) -> ExecFailure | None:
-    """Did the command run? None: it did, its output and status are its own.
+    """Did the engine start the command? None: it did, its output and status are its own.
 
     An exec that never started has no process id; a command that prints the same words and exits 126 has one.
     """
@@ -174,25 +196,23 @@ def classify_exec(exit_code: int, pid: int, first_output: bytes, command: str) -
         return None
     said = first_output.decode("utf-8", "replace").strip()
     if not said.startswith("OCI"):
-        return ExecFailure(reason=NotStarted.GONE, brief="The sandbox was stopped at that moment.", said=said)
-    if re.search(r"chdir to cwd|getcwd: ", said):
-        return ExecFailure(
-            reason=NotStarted.SANDBOX, brief="The working directory does not exist in the sandbox.", said=said
-        )
-    if re.search(r"unable to find (user|group)|no matching entries in passwd", said):
-        return ExecFailure(reason=NotStarted.SANDBOX, brief="The image knows no such user.", said=said)
-    if re.search(r"executable file not found|no such file or directory", said):
-        return ExecFailure(
-            reason=NotStarted.NOT_FOUND, brief=f"{command}: command not found in the sandbox.", said=said
-        )
-    if re.search(r"permission denied|is a directory|exec format error", said):
-        return ExecFailure(
-            reason=NotStarted.NOT_EXECUTABLE,
-            brief=f"{command}: cannot be executed in the sandbox.",
-            said=said,
-        )
-    if re.search(r"argument list too long", said):
-        return ExecFailure(
-            reason=NotStarted.NOT_EXECUTABLE, brief=f"{command}: its arguments are too long.", said=said
-        )
-    return ExecFailure(reason=NotStarted.SANDBOX, brief="The sandbox could not start the command.", said=said)
+        return ExecFailure(reason=NotStarted.GONE, brief="the sandbox was stopped at that moment", said=said)
+    known = "permission denied|is a directory|" + "|".join(words for words, _, _ in _WHY if words)
+    if not re.search(known, said):
+        brief = "the sandbox could not start the command"
+        return ExecFailure(reason=NotStarted.SANDBOX, brief=brief, said=said)
+    return _explain(said, command)
+
+
+def classify_last_step(exit_code: int, output: bytes, command: str) -> ExecFailure | None:
+    """Did the process become the command? None: it did. `output` is all that came, on both streams.
+
+    The container's init exits 126 or 127 if it did not, the runtime's child 1; both name what they tried.
+    """
+    found = _LAST_STEP.fullmatch(output.decode("utf-8", "replace"))
+    if exit_code not in (1, 126, 127) or found is None:
+        return None
+    tried = found["what"]
+    if tried not in (command, _INIT) and not tried.endswith(f"/{command}"):
+        return None
+    return _explain(found[0], command)

@@ -93,6 +93,18 @@ def test_a_command_may_tidy_up_when_interrupted(warm: Sandbox) -> None:
     assert (process.returncode, out) == (3, b"tidy\n")
 
 
+def test_any_number_of_ctrl_c_is_130_and_no_traceback(warm: Sandbox) -> None:
+    for pause_s in (0.0, 0.1):
+        process = warm.start("sh", "-c", "trap '' INT; sleep 681")
+        eventually(lambda: list(matching(warm.processes(), "681")))
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            time.sleep(pause_s)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert b"Traceback" not in err
+
+
 def test_a_fork_bomb_is_ended_and_the_sandbox_can_be_used_again(sandbox: Sandbox) -> None:
     sandbox.configure(docker={"pidsLimit": 64})
     assert sandbox.run("true").status == 0

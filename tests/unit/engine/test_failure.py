@@ -9,7 +9,7 @@ import pytest
 from openclaw_sandbox.engine.docker.failure import (
     NotStarted,
     classify_exec,
-    classify_init,
+    classify_last_step,
     create_failure,
     may_be_complaint,
     message_of,
@@ -56,13 +56,18 @@ INIT_SAYS = b"[FATAL tini (7)] exec %s failed: %s\n"
     ("status", "said", "reason"),
     [
         (127, INIT_SAYS % (b"nope", b"No such file or directory"), NotStarted.NOT_FOUND),
-        (126, INIT_SAYS % (b"/etc/passwd", b"Permission denied"), NotStarted.NOT_EXECUTABLE),
-        (126, (INIT_SAYS % (b"x", b"Exec format error")).replace(b"\n", b"\r\n"), NotStarted.NOT_EXECUTABLE),
-        (127, INIT_SAYS % (b"two\nlines", b"No such file or directory"), NotStarted.NOT_FOUND),
+        (126, INIT_SAYS % (b"nope", b"Permission denied"), NotStarted.NOT_EXECUTABLE),
+        (1, INIT_SAYS % (b"nope", b"Exec format error"), NotStarted.NOT_EXECUTABLE),
+        (127, b"[FATAL tini (7)] exec nope failed: No such file or directory\r\n", NotStarted.NOT_FOUND),
+        # runc 1.1.5: the file was there, its interpreter not; or it is no program at all.
+        (1, b"exec /workspace/nope: no such file or directory\n", NotStarted.NOT_FOUND),
+        (1, b"exec nope: exec format error\n", NotStarted.NOT_EXECUTABLE),
+        (1, b"exec /usr/bin/nope: argument list too long\n", NotStarted.NOT_EXECUTABLE),
+        (1, b"exec /sbin/docker-init: argument list too long\n", NotStarted.NOT_EXECUTABLE),
     ],
 )
-def test_a_main_process_that_the_init_could_not_start(status: int, said: bytes, reason: NotStarted) -> None:
-    failure = classify_init(status, said, "nope")
+def test_a_process_that_did_not_become_the_command(status: int, said: bytes, reason: NotStarted) -> None:
+    failure = classify_last_step(status, said, "nope")
     assert failure is not None
     assert failure.reason is reason
     assert failure.brief.startswith("nope: ")
@@ -72,14 +77,17 @@ def test_a_main_process_that_the_init_could_not_start(status: int, said: bytes, 
 @pytest.mark.parametrize(
     ("status", "said"),
     [
-        (1, INIT_SAYS % (b"nope", b"No such file or directory")),
+        (2, INIT_SAYS % (b"nope", b"No such file or directory")),
+        (127, INIT_SAYS % (b"another", b"No such file or directory")),
+        (1, b"exec /workspace/another: exec format error\n"),
+        (1, b"exec nope: something else\n"),
         (127, b"sh: 1: nope: not found\n"),
         (127, (INIT_SAYS % (b"nope", b"No such file")) + b"and more\n"),
         (127, b""),
     ],
 )
-def test_anything_else_is_the_main_process_own(status: int, said: bytes) -> None:
-    assert classify_init(status, said, "nope") is None
+def test_anything_else_is_the_commands_own_word(status: int, said: bytes) -> None:
+    assert classify_last_step(status, said, "nope") is None
 
 
 def test_other_output_is_the_commands_own() -> None:

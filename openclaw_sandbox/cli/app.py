@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox import __version__
-from openclaw_sandbox.cli.ui import PROG, ColorChoice, Ui, version_line
+from openclaw_sandbox.cli.ui import COMPLETION_VARIABLE, PROG, ColorChoice, Ui, version_line
 from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import SandboxError, UsageError
 
@@ -49,6 +49,7 @@ VERBS = {
     "egress": Verb("openclaw_sandbox.cli.egress:egress"),
     "verify": Verb("openclaw_sandbox.cli.verify:verify"),
     "doctor": Verb("openclaw_sandbox.cli.doctor:doctor"),
+    "completion": Verb("openclaw_sandbox.cli.completion:completion"),
 }
 
 
@@ -73,6 +74,10 @@ def run_cli(argv: Sequence[str]) -> int:
 
 def _carry_out(argv: Sequence[str]) -> int:
     """See `run_cli`. Raises OSError only for what stdout could not take."""
+    if os.environ.get(COMPLETION_VARIABLE):
+        from openclaw_sandbox.cli.completing import answer
+
+        return answer(VERBS)
     place = _verb_at(argv)
     verb = None if place is None else argv[place]
     ui = Ui()

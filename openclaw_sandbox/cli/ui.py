@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 
 PROG = "openclaw-sandbox"
+#: Set by the scripts of `completion`: the tool then answers a shell that asks what may come next.
+COMPLETION_VARIABLE = "_OPENCLAW_SANDBOX_COMPLETE"
 
 
 def version_line() -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.dataclass import dataclass
@@ -60,7 +59,7 @@ def declare(state_dir: Path, name: str, *, owner: str = "") -> Intent:
     """
     folder = folder_of(state_dir)
     for _ in range(_ATTEMPTS):
-        attempt = owner or secrets.token_hex(OWNER_DIGITS // 2)
+        attempt = owner or os.urandom(OWNER_DIGITS // 2).hex()
         path = folder / f"{name}.{attempt}"
         lock = acquire(path, timeout_s=1.0)
         # Between the making of the file and the lock somebody may have taken it for abandoned and removed it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -88,7 +88,7 @@ def make(
 
 def own_name(name: str, what: str) -> str:
     """A new name, after that of the scope's container, for one that is there for something else."""
-    return f"{name}-{what}-{secrets.token_hex(4)}"
+    return f"{name}-{what}-{os.urandom(4).hex()}"
 
 
 def create(spec: ContainerSpec, blueprint: Blueprint, engine: Engine) -> tuple[str, tuple[str, ...]]:

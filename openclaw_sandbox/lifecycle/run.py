@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
+import os
 import time
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Protocol
@@ -123,7 +123,7 @@ def _needs_no_exec(blueprint: Blueprint, request: RunRequest) -> bool:
 
 def own_name(blueprint: Blueprint) -> str:
     """A new name for a container that one command has for itself."""
-    return f"{blueprint.spec.name}-run-{secrets.token_hex(4)}"
+    return f"{blueprint.spec.name}-run-{os.urandom(4).hex()}"
 
 
 def command_env(blueprint: Blueprint, request: RunRequest) -> dict[str, str]:
@@ -135,7 +135,7 @@ def command_env(blueprint: Blueprint, request: RunRequest) -> dict[str, str]:
 def _run_in(
     ready: Ready, blueprint: Blueprint, request: RunRequest, engine: Engine, streams: Streams
 ) -> RunReport:
-    mark = secrets.token_hex(16)
+    mark = os.urandom(16).hex()
     reaper = Reaper(
         engine=engine, container_id=ready.container_id, mark=mark, since=boot_ticks(), user=request.user
     )

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox import __version__
 from openclaw_sandbox.dataclass import dataclass
-from openclaw_sandbox.policy.egress import proxy_environment
 from openclaw_sandbox.policy.model import SeccompKind
 from openclaw_sandbox.policy.mounts import Mount, MountKind, mounts_of
 from openclaw_sandbox.spec import labels
@@ -79,7 +78,7 @@ def build_spec(policy: EffectivePolicy, context: BuildContext) -> ContainerSpec:
         },
         user=context.user,
         workdir=hardening.workdir,
-        env={**hardening.env, **(proxy_environment() if policy.egress else {})},
+        env={**hardening.env, **_way_out(policy)},
         mounts=_binds(mounts, context),
         tmpfs=_tmpfs(mounts, policy, context),
         masked_paths=tuple(mount.destination for mount in mounts if mount.kind is MountKind.HIDDEN),
@@ -292,8 +291,16 @@ def _seccomp(policy: EffectivePolicy, context: BuildContext) -> SeccompSpec:
     return SeccompSpec(name=name, profile=context.seccomp_profile)
 
 
+def _way_out(policy: EffectivePolicy) -> Mapping[str, str]:
+    """The variables that lead programs to the gateway, where there is one."""
+    if policy.egress is None:
+        return {}
+    from openclaw_sandbox.policy.egress import proxy_environment
+
+    return proxy_environment()
+
+
 def exec_env(policy: EffectivePolicy, extra: Mapping[str, str]) -> dict[str, str]:
     """What a command gets on top of the container's own environment: secrets, HOME, the caller's."""
     # Again, because a container that was made before its first allowed host is kept while it is in use.
-    way_out = proxy_environment() if policy.egress else {}
-    return {"HOME": policy.hardening.workdir, **way_out, **policy.hardening.secret_env, **extra}
+    return {"HOME": policy.hardening.workdir, **_way_out(policy), **policy.hardening.secret_env, **extra}

@@ -30,7 +30,7 @@ NOT_FOR_A_WARM_RUN = (
     *("openclaw_sandbox.policy.toolcall", "openclaw_sandbox.policy.toolchain"),
     *("openclaw_sandbox.policy.file_keys", "openclaw_sandbox.policy.hosts", "openclaw_sandbox.policy.paths"),
     *("openclaw_sandbox.cli.explain", "openclaw_sandbox.cli.engine_view"),
-    "openclaw_sandbox.cli.render.explain",
+    *("openclaw_sandbox.cli.render.explain", "openclaw_sandbox.policy.egress"),
     *(
         "openclaw_sandbox.image",
         "openclaw_sandbox.egress",

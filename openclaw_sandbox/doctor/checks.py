@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from openclaw_sandbox.doctor.components import check_components
 from openclaw_sandbox.doctor.config import check_config, check_state, check_tool
 from openclaw_sandbox.doctor.containers import check_containers
+from openclaw_sandbox.doctor.enforcement import check_enforcement, check_runtimes
 from openclaw_sandbox.doctor.engine import check_engine, check_host_kernel
 from openclaw_sandbox.doctor.image import check_image
 from openclaw_sandbox.doctor.model import Area, Finding
@@ -26,12 +27,22 @@ def _components(facts: Facts) -> Iterator[Finding]:
         yield from check_components(versions, package_of, today=datetime.now(UTC).date())
 
 
+def _engine(facts: Facts) -> Iterator[Finding]:
+    yield from check_engine(facts)
+    yield from check_runtimes(facts)
+
+
+def _config(facts: Facts) -> Iterator[Finding]:
+    yield from check_config(facts)
+    yield from check_enforcement(facts)
+
+
 CHECKS: Mapping[Area, Callable[[Facts], Iterator[Finding]]] = {
-    Area.ENGINE: check_engine,
+    Area.ENGINE: _engine,
     Area.COMPONENTS: _components,
     Area.KERNEL: check_host_kernel,
     Area.IMAGE: check_image,
-    Area.CONFIG: check_config,
+    Area.CONFIG: _config,
     Area.CONTAINERS: check_containers,
     Area.STATE: check_state,
     Area.TOOL: check_tool,

@@ -217,6 +217,11 @@ def _gvisor_gaps(spec: ContainerSpec, args: Sequence[str], needs: Needs) -> Iter
         yield Gap(key="docker.network", allow="network", why=why, tolerable=True)
 
 
+def applies_seccomp(runtime: str, info: EngineInfo) -> bool:
+    """Whether a gVisor runtime is told to apply the container's seccomp profile."""
+    return _holds(info.runtime_args.get(runtime, ()), "oci-seccomp")
+
+
 def _holds(args: Sequence[str], flag: str, *values: str) -> bool:
     """Whether a runtime's arguments hold a flag (with one of these values, if any are named)."""
     said = [arg.lstrip("-").partition("=") for arg in args if arg.startswith("-")]

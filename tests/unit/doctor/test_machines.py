@@ -119,7 +119,12 @@ OLD_RUNC = {
         ),
         (
             {"engine": engine(ROOTLESS_V1)},
-            {"engine.limits": Status.FAIL, "engine.cgroup": Status.WARN, "engine.security": Status.WARN},
+            {
+                "engine.limits": Status.FAIL,
+                "engine.cgroup": Status.WARN,
+                "engine.security": Status.WARN,
+                "config.enforced": Status.FAIL,  # every policy has limits
+            },
         ),
         ({"engine": engine(version=OLD_RUNC)}, {"components.runc": Status.FAIL}),
         ({"engine": engine(listens=("tcp://0.0.0.0:2375",))}, {"engine.tcp": Status.FAIL}),

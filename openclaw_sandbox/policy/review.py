@@ -120,7 +120,10 @@ def _shared_scope(case: _Case) -> None:
         hint = 'Set scope to "agent", or move the settings to agents.defaults.sandbox.'
         case.notes.warn("scope.shared-ignores", message, hint=hint, origin=ignored[0].origin)
     if policy.workspace.access is not WorkspaceAccess.RW:
-        message = f"The shared sandbox sees every sandbox's folder under {policy.workspace.root}."
+        message = (
+            f"A shared sandbox that OpenClaw makes sees every sandbox's folder under "
+            f"{policy.workspace.root}; in one of this tool the others are hidden."
+        )
         hint = 'Set scope to "agent" or "session".'
         case.notes.warn("scope.shared-root", message, hint=hint, origin=case.origin("scope"))
 

@@ -32,7 +32,7 @@ from openclaw_sandbox.errors import (
 from openclaw_sandbox.image.recipes import GATEWAY_REFERENCE
 from openclaw_sandbox.policy.egress import PROXY_PORT
 from openclaw_sandbox.spec import labels
-from openclaw_sandbox.spec.build import spec_hash
+from openclaw_sandbox.spec.build import spec_hash, state_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -112,7 +112,7 @@ def ensure_forwarder(
         found = gateway.place.health()
         if found is not None and ticket in found.forwarders:
             return
-        _remove_orphans(engine)
+        _remove_orphans(engine, state_hash(str(gateway.policy.state_dir)))
         drop_forwarder(gateway.policy, engine, sandbox.id)
         log("opening the way to the egress gateway")
         made = _start(forwarder_spec(gateway.policy, gateway.place, sandbox, _image(engine)), engine)
@@ -144,7 +144,7 @@ def remove_unused(engine: Engine, state: str) -> list[str]:
     `state` is the hash of the state folder whose gateways may go. One that was just made stays: the sandbox
     that it is for may not have its forwarder yet.
     """
-    gone = _remove_orphans(engine)
+    gone = _remove_orphans(engine, state)
     used = {helper.labels.get(KEY) for helper in engine.list(labels=[f"{labels.ROLE}={FORWARDER_ROLE}"])}
     gateways = engine.list(labels=[f"{labels.ROLE}={GATEWAY_ROLE}"])
     newest_ms = (time.time() - _GRACE_S) * 1000
@@ -158,9 +158,9 @@ def remove_unused(engine: Engine, state: str) -> list[str]:
     return gone
 
 
-def _remove_orphans(engine: Engine) -> list[str]:
+def _remove_orphans(engine: Engine, state: str) -> list[str]:
     """Forwarders whose sandbox is gone serve nobody, and nobody else removes them."""
-    forwarders = engine.list(labels=[f"{labels.ROLE}={FORWARDER_ROLE}"])
+    forwarders = engine.list(labels=[f"{labels.ROLE}={FORWARDER_ROLE}", f"{labels.STATE}={state}"])
     there = {container.id for container in engine.list()} if forwarders else set()
     orphans = [item for item in forwarders if item.labels.get(FOR) not in there]
     for orphan in orphans:
@@ -200,8 +200,7 @@ def _make_gateway(
         engine.remove(observed.id, force=True)
     else:
         log(f"making the egress gateway {spec.name}")
-    ensure_network(engine.networks)
-    made = _start(spec, engine, labels_={labels.SPEC: spec_hash(spec, image.id)})
+    made = _start_in_network(spec, engine, {labels.SPEC: spec_hash(spec, image.id)})
     health = _wait(place, policy, _READY_S)
     if health is None:
         said = _last_words(engine, made)
@@ -212,6 +211,18 @@ def _make_gateway(
             details=said,
         )
     return health
+
+
+def _start_in_network(spec: ContainerSpec, engine: Engine, said: Mapping[str, str]) -> str:
+    """Another process may remove the network as unused between our look and our container."""
+    ensure_network(engine.networks)
+    try:
+        return _start(spec, engine, labels_=said)
+    except EngineError:
+        if engine.networks.find(NETWORK) is not None:
+            raise
+    ensure_network(engine.networks)
+    return _start(spec, engine, labels_=said)
 
 
 def _wait(place: Place, policy: EffectivePolicy, timeout_s: float) -> Health | None:

@@ -100,7 +100,11 @@ def _unused_helpers(fleet: Fleet) -> list[str]:
     everything = fleet.engine.list()
     there, state = {found.id for found in everything}, state_hash(str(fleet.state_dir))
     forwarders = [found for found in everything if found.labels.get(labels.ROLE) == FORWARDER_ROLE]
-    orphans = [found for found in forwarders if found.labels.get(FOR) not in there]
+    orphans = [
+        found
+        for found in forwarders
+        if found.labels.get(FOR) not in there and found.labels.get(labels.STATE) == state
+    ]
     needed = {found.labels.get(KEY) for found in forwarders if found not in orphans}
     gateways = [
         found

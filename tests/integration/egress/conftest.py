@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import socket
 import time
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Network
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from docker.types import IPAMConfig, IPAMPool
 
 from openclaw_sandbox.config.load import load_config
 from openclaw_sandbox.egress import service
 from openclaw_sandbox.egress.helpers import FORWARDER_ROLE, GATEWAY_ROLE
 from openclaw_sandbox.egress.image import make_image
 from openclaw_sandbox.egress.journal import read_all
-from openclaw_sandbox.egress.network import NETWORK, ensure_network
 from openclaw_sandbox.egress.place import place_of
 from openclaw_sandbox.engine import open_engine, open_images
 from openclaw_sandbox.engine.base import ExecOutput, ExecSpec
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class World:
-    """`address` is the host's in the gateways' network: names and a web server on WEB_PORT are there."""
+    """`address` is the host's in a network of this run: names and a web server on WEB_PORT are there."""
 
     address: str
     host_address: str
@@ -127,12 +127,11 @@ def helpers_image(image: str) -> str:
 def world(
     api: APIClient, engine: DockerEngine, helpers_image: str, octest_name: Callable[[str], str]
 ) -> Iterator[World]:
-    ensure_network(engine.networks)
-    network = engine.networks.find(NETWORK)
-    assert network is not None
-    address = str(next(IPv4Network(network.subnets[0]).hosts()))
-    found = World(address=address, host_address=_host_address())
     name = octest_name("world")
+    address = f"10.232.{secrets.randbelow(256)}.1"  # of this run: two may be under way on one engine
+    pool = IPAMPool(subnet=f"{address[:-1]}0/28", gateway=address)
+    api.create_network(name, ipam=IPAMConfig(pool_configs=[pool]))
+    found = World(address=address, host_address=_host_address())
     made = api.create_container(
         helpers_image,
         ["python3", "-c", WORLD, found.address, found.host_address],
@@ -149,6 +148,7 @@ def world(
         yield found
     finally:
         api.remove_container(made["Id"], force=True)
+        api.remove_network(name)
 
 
 def _host_address() -> str:

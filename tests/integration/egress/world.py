@@ -1,6 +1,6 @@
 """What a sandbox may or may not reach in these tests: a name server and a web server outside of everything.
 
-They run in one container on the host's network, on the address that the host has in the gateways' network.
+They run in one container on the host's network, on an address that the host has in a network of this run.
 No policy lets a sandbox reach an address of the host, so tests list it by address.
 """
 

@@ -39,7 +39,7 @@ def recreate(
     verbose: options.Verbose = False,
     color: options.Color = ColorChoice.AUTO,
 ) -> int:
-    """Remove sandboxes. Each is made anew when it is next used, or at once with --now. Workspaces stay.
+    """Remove sandboxes: each is made anew when it is next used, or at once with --now. Workspaces stay.
 
     Exactly one of --all, --session, --agent and --drifted says which.
     """

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from openclaw_sandbox.cli.ui import version_line
+from openclaw_sandbox.cli.ui import PROG, version_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from openclaw_sandbox.cli.app import Verb
 
@@ -38,12 +38,19 @@ def command_tree(verbs: Mapping[str, Verb], verb: str | None) -> Any:
             app.command(name)(_name_alone(target))
             continue
         settings = {"allow_interspersed_args": False} if verbs[name].passes_on else {}
-        epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in module.EXAMPLES.strip().splitlines())
+        examples = module.EXAMPLES.strip().splitlines()
         if isinstance(target, typer.Typer):
-            app.add_typer(target, name=name, epilog=epilog)
+            for below in target.registered_commands:
+                mine = f"{PROG} {name} {below.name} "
+                below.epilog = _epilog([line for line in examples if f"{line} ".startswith(mine)])
+            app.add_typer(target, name=name, epilog=_epilog(examples))
         else:
-            app.command(name, context_settings=settings, epilog=epilog)(target)
+            app.command(name, context_settings=settings, epilog=_epilog(examples))(target)
     return typer.main.get_command(app)
+
+
+def _epilog(examples: Sequence[str]) -> str:
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in examples)
 
 
 def _name_alone(target: Any) -> Callable[[], None]:

@@ -75,6 +75,25 @@ def test_the_help_of_a_verb_is_short_and_has_examples(verb: str, tool: Tool) -> 
     assert done.said == ""
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "config init",
+        "config validate",
+        "config show",
+        "egress log",
+        "egress test",
+        "egress allow",
+        "egress learn",
+    ],
+)
+def test_a_verb_of_a_group_has_its_own_examples(words: str, tool: Tool) -> None:
+    lines = tool(*words.split(), "--help").text.splitlines()
+    examples = [line.strip() for line in lines[lines.index("  Examples:") + 1 :] if line.strip()]
+    assert examples
+    assert all(line.startswith(f"openclaw-sandbox {words}") for line in examples)
+
+
 def test_the_list_of_verbs_says_what_each_does(tool: Tool) -> None:
     text = tool("--help").text
     assert tool().text == text

@@ -86,6 +86,7 @@ class _Job:
         """This machine now. What is broken becomes a fact."""
         from openclaw_sandbox.cli.context import engine_of, whereabouts
         from openclaw_sandbox.config.load import load_config, state_paths
+        from openclaw_sandbox.doctor.checks import areas_of
         from openclaw_sandbox.doctor.gather import Gatherer
         from openclaw_sandbox.lifecycle.fleet import Fleet
         from openclaw_sandbox.lifecycle.policies import Policies
@@ -103,12 +104,13 @@ class _Job:
         except (EngineError, UsageError) as error:
             engine_error = error
         gatherer = Gatherer(
-            fleet,
-            _resolved(policies),
+            fleet=fleet,
+            policies=_resolved(policies),
             state_dir=state_dir,
             config_error=config_error,
             engine_error=engine_error,
             offline=self.offline,
+            areas=areas_of(self.only),
         )
         return gatherer.facts(), fleet
 

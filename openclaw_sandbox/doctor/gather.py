@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from openclaw_sandbox.doctor.facts import (
     StateFacts,
 )
 from openclaw_sandbox.doctor.inside import look_inside
+from openclaw_sandbox.doctor.model import Area
 from openclaw_sandbox.doctor.scanner import installed_scanner, scan
 from openclaw_sandbox.errors import EngineError, SandboxError, StateFileError
 from openclaw_sandbox.image.choose import BaseChoice, BaseKind, Want, why_build
@@ -44,47 +46,47 @@ _SETTINGS = (
 _MONITORS = ("falco", "tetragon")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gatherer:
-    """One look at this machine. `fleet` is None where no engine was found."""
+    """One look at this machine. `fleet` is None where no engine was found; `areas` is what is asked for."""
 
-    def __init__(
-        self,
-        fleet: Fleet | None,
-        policies: tuple[EffectivePolicy, ...],
-        *,
-        state_dir: Path,
-        config_error: SandboxError | None = None,
-        engine_error: SandboxError | None = None,
-        offline: bool = False,
-    ) -> None:
-        self._fleet, self._policies, self._state_dir = fleet, policies, state_dir
-        self._config_error, self._engine_error = config_error, engine_error
-        self._offline = offline
+    fleet: Fleet | None
+    policies: tuple[EffectivePolicy, ...]
+    state_dir: Path
+    config_error: SandboxError | None = None
+    engine_error: SandboxError | None = None
+    offline: bool = False
+    areas: frozenset[Area] = frozenset(Area)
 
     def facts(self) -> Facts:
         """Everything that can be found out. Never raises a SandboxError."""
-        engine = engine_facts(self._fleet.engine if self._fleet else None, self._engine_error)
+        engine = engine_facts(self.fleet.engine if self.fleet else None, self.engine_error)
         answers = engine.info is not None
         state = self._state()
         return Facts(
             engine=engine,
             kernel=_kernel(),
-            image=self._image(self._fleet.engine) if self._fleet and answers else None,
-            policies=self._policies,
-            config_error=self._config_error,
-            containers=self._containers(self._fleet, state) if self._fleet and answers else None,
+            image=self._image(self.fleet.engine)
+            if self.fleet and answers and self._asks(Area.IMAGE)
+            else None,
+            policies=self.policies,
+            config_error=self.config_error,
+            containers=self._containers(self.fleet, state)
+            if self.fleet and answers and self._asks(Area.CONTAINERS)
+            else None,
             state=state,
             gateway_problems=self._gateways(),
             completion=_completion(),
             monitors=tuple(name for name in _MONITORS if shutil.which(name)),
-            offline=self._offline,
+            offline=self.offline,
         )
 
+    def _asks(self, area: Area) -> bool:
+        return area in self.areas
+
     def _image(self, engine: Engine) -> ImageFacts:
-        reference = (
-            self._policies[0].hardening.image if self._policies else recipe(ImageName.SANDBOX).reference
-        )
-        return image_facts(engine, reference, now=datetime.now(UTC), offline=self._offline)
+        reference = self.policies[0].hardening.image if self.policies else recipe(ImageName.SANDBOX).reference
+        return image_facts(engine, reference, now=datetime.now(UTC), offline=self.offline)
 
     def _containers(self, fleet: Fleet, state: StateFacts) -> ContainerFacts | None:
         """None while the registry is damaged: to look at it would mend it."""
@@ -92,18 +94,18 @@ class Gatherer:
 
     def _state(self) -> StateFacts:
         return StateFacts(
-            folder=str(self._state_dir),
-            registry_problem=registry_problem(self._state_dir),
-            workspace_problems=tuple(_workspaces(self._policies)),
-            half_made_markers=intents.any_declared(self._state_dir),
+            folder=str(self.state_dir),
+            registry_problem=registry_problem(self.state_dir),
+            workspace_problems=tuple(_workspaces(self.policies)),
+            half_made_markers=intents.any_declared(self.state_dir),
         )
 
     def _gateways(self) -> tuple[str, ...] | None:
-        if not any(policy.egress is not None for policy in self._policies):
+        if not any(policy.egress is not None for policy in self.policies):
             return None
         from openclaw_sandbox.egress.place import places
 
-        found = places(self._state_dir)
+        found = places(self.state_dir)
         return tuple(str(place.log_file) for place in found if place.health() is None)
 
 

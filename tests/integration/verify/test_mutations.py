@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.engine
 
-_IN_CI = 6
+_IN_CI = 4
 SEED = int(os.environ.get("OPENCLAW_SANDBOX_SEED") or time.time() // 86400)
 EVERYTHING = os.environ.get("OPENCLAW_SANDBOX_SOAK") == "1"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from openclaw_sandbox.doctor import checks
-from openclaw_sandbox.doctor.checks import examine
+from openclaw_sandbox.doctor.checks import areas_of, examine
 from openclaw_sandbox.doctor.facts import ContainerFacts, Facts, Inside, Kernel, StateFacts
 from openclaw_sandbox.doctor.model import Area, Status, scores
 from openclaw_sandbox.engine.base import ContainerState, Observed
@@ -178,6 +178,20 @@ def test_a_dead_engine_is_the_one_failure() -> None:
 def test_only_narrows(area: Area) -> None:
     found = examine(machine(), only=(f"{area.value}.",))
     assert {finding.area for finding in found} <= {area}
+
+
+@pytest.mark.parametrize(
+    ("only", "wanted"),
+    [
+        ((), frozenset(Area)),
+        (("engine.",), {Area.ENGINE}),
+        (("image.age", "state"), {Area.IMAGE, Area.STATE}),
+        (("con",), {Area.CONFIG, Area.CONTAINERS}),
+        (("nothing",), frozenset()),
+    ],
+)
+def test_the_areas_of_a_question(only: tuple[str, ...], wanted: set[Area]) -> None:
+    assert areas_of(only) == wanted
 
 
 def test_what_fails_or_warns_says_what_to_do() -> None:

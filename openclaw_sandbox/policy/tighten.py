@@ -6,7 +6,7 @@ and between the file's own blocks, the strictest value wins; the looser one stay
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,6 @@ from openclaw_sandbox.policy.model import Candidate, Hardening, Resolved, Ulimit
 from openclaw_sandbox.policy.sizes import human_size
 
 if TYPE_CHECKING:
-    from openclaw_sandbox.config.origin import Origin
     from openclaw_sandbox.policy.findings import Findings
     from openclaw_sandbox.policy.hardening_file import FileLayers
 
@@ -124,6 +123,8 @@ class Tightening:
         before = self.values.get(limit.value_key)
         explicit = _explicit(before, current)
         winner = strictest(limit.value_key, [*said, *explicit], limit.order)
+        for block in said[1:]:  # an agent's; the file as a whole may be tightened by whoever comes later
+            self._say_lost(limit, block, winner)
         if explicit and winner.origin is not explicit[0].origin:
             self._say_lost(limit, explicit[0], winner)
         elif not explicit and current is not None and limit.order(winner.value) > limit.order(current):
@@ -136,13 +137,11 @@ class Tightening:
         return winner.value
 
     def _say_lost(self, limit: Limit, loser: Candidate[Any], winner: Resolved[Any]) -> None:
-        if limit.order(loser.value) == limit.order(winner.value):
+        if limit.order(loser.value) <= limit.order(winner.value):
             return
-        message = (
-            f"{limit.value_key}: {limit.show(loser.value)} is looser than {limit.show(winner.value)} in"
-            f" config.yml, which wins."
-        )
-        hint = f"Raise {limit.key} in config.yml, or lower {limit.value_key}."
+        asked, wins = limit.show(loser.value), limit.show(winner.value)
+        message = f"{limit.value_key}: {asked} is looser than {wins} ({winner.origin.key}), which wins."
+        hint = f"Raise {winner.origin.key}, or lower {loser.origin.key}."
         self.notes.warn("limit.lost", message, hint=hint, origin=loser.origin)
 
     def _say_weaker(self, limit: Limit, winner: Resolved[Any], current: Any) -> None:
@@ -194,6 +193,8 @@ class Tightening:
             message = f"ulimits.{name} {_pair(merged)} is weaker than the built-in {_pair(known)}."
             hint = f"Remove ulimits.{name}, or lower it."
             self.notes.warn("weak.built-in", message, hint=hint, origin=said[-1].origin)
+        for each, limit in zip(said[1:], asked[1:], strict=True):
+            self._say_ulimit_lost(name, each, limit, merged)
         by_file = explicit and merged == known
         origin = before.origin if before is not None and by_file else said[-1].origin
         lost = tuple(
@@ -205,6 +206,12 @@ class Tightening:
             self.values[key] = Resolved(key=key, value=_pair(merged), origin=origin, overridden=lost)
         return merged
 
+    def _say_ulimit_lost(self, name: str, said: Candidate[Any], asked: Ulimit, merged: Ulimit) -> None:
+        if _lower(asked, merged) != asked:
+            message = f"ulimits.{name}: {_pair(asked)} is looser than {_pair(merged)}, which wins."
+            hint = f"Lower {said.origin.key}."
+            self.notes.warn("limit.lost", message, hint=hint, origin=said.origin)
+
 
 def _pair(limit: Ulimit) -> str:
     return f"{limit.soft}:{limit.hard}"
@@ -215,7 +222,7 @@ def _lower(one: Ulimit, other: Ulimit) -> Ulimit:
         return max(a, b) if min(a, b) < 0 else min(a, b)
 
     hard = lower(one.hard, other.hard)
-    return Ulimit(name=one.name, soft=min(lower(one.soft, other.soft), hard) if hard >= 0 else -1, hard=hard)
+    return Ulimit(name=one.name, soft=lower(lower(one.soft, other.soft), hard), hard=hard)
 
 
 def _is_explicit(value: Resolved[Any] | None) -> bool:
@@ -231,9 +238,3 @@ def _explicit(before: Resolved[Any] | None, current: Any) -> list[Candidate[Any]
 
 def _older(before: Resolved[Any] | None, explicit: Sequence[Candidate[Any]]) -> tuple[Candidate[Any], ...]:
     return before.overridden if before is not None and explicit else ()
-
-
-def origin_of(values: Mapping[str, Resolved[Any]], key: str) -> Origin:
-    """Who set a value; built-in if nobody did."""
-    value = values.get(key)
-    return BUILT_IN if value is None else value.origin

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+from openclaw_sandbox.dataclass import dataclass
 
 
 class Category(enum.Enum):

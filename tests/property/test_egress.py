@@ -1,7 +1,7 @@
 """Laws of the way out: never an exception, never an allow without a matching rule.
 
-OPENCLAW_SANDBOX_FUZZ is the number of examples for each law, OPENCLAW_SANDBOX_MUTATIONS that of mutated
-bytes; CI takes fewer than a soak.
+OPENCLAW_SANDBOX_FUZZ is the number of examples for each law, OPENCLAW_SANDBOX_EGRESS_MUTATIONS that of
+mutated bytes; CI takes fewer than a soak.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from openclaw_sandbox.policy.egress import (
 from tests.greetings import hello, message, name_extension, records
 
 #: Of each of which hundreds cost what one example does.
-MUTATIONS = int(os.environ.get("OPENCLAW_SANDBOX_MUTATIONS", "5000"))
+MUTATIONS = int(os.environ.get("OPENCLAW_SANDBOX_EGRESS_MUTATIONS", "5000"))
 FUZZ = settings(max_examples=int(os.environ.get("OPENCLAW_SANDBOX_FUZZ", "100")), deadline=None)
 
 LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)

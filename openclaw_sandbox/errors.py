@@ -168,6 +168,12 @@ class SandboxBusyError(EngineError):
     code = "sandbox.busy"
 
 
+class SandboxGoneError(EngineError):
+    """The container was stopped, paused or removed before a command could enter it. The command never ran."""
+
+    code = "sandbox.gone"
+
+
 class NetworkTakenError(EngineError):
     """A network's name or subnet is somebody else's."""
 

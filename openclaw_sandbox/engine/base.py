@@ -327,7 +327,7 @@ class Engine(Protocol):
         ...
 
     def exec_start(self, container_id: str, spec: ExecSpec) -> StartedExec:
-        """Start a command. Raises EngineError if the container is not running or gone."""
+        """Start a command. Raises SandboxGoneError if the container is not running, paused or gone."""
         ...
 
     def exec_status(self, exec_id: str) -> ExecStatus:

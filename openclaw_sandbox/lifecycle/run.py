@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.engine.base import ExecSpec, ExecStatus
 from openclaw_sandbox.engine.docker.failure import NotStarted
-from openclaw_sandbox.errors import EngineError, EngineUnavailableError
+from openclaw_sandbox.errors import EngineError, EngineUnavailableError, SandboxGoneError
 from openclaw_sandbox.lifecycle.counters import Meter
 from openclaw_sandbox.lifecycle.diskwatch import DiskWatch
 from openclaw_sandbox.lifecycle.ensure import Blueprint, Ready, create, ensure, make
@@ -105,9 +105,15 @@ def run(
     while True:
         ready = ensure(blueprint, engine, log=listener.debug)
         _tell(ready.warnings, listener)
-        report = _run_in(ready, blueprint, request, engine, streams)
-        failure = report.result.failure
         pause_s = next(pauses, None)
+        try:
+            report = _run_in(ready, blueprint, request, engine, streams)
+        except SandboxGoneError:
+            if pause_s is None:
+                raise
+            time.sleep(pause_s)
+            continue
+        failure = report.result.failure
         if failure is None or failure.reason is not NotStarted.GONE or pause_s is None:
             return report
         time.sleep(pause_s)

@@ -288,6 +288,32 @@ def test_a_create_whose_answer_was_lost_leaves_no_container(folder: Path, fault:
     assert not engine.created
 
 
+EXEC = r"POST /containers/[^/]*/exec"
+
+
+def test_a_container_that_goes_before_the_command_entered_it_is_made_again(folder: Path) -> None:
+    """Another tool recreated or pruned it at that moment."""
+    engine = Scripted()
+
+    def vanish(connection: socket.socket) -> None:
+        del engine.overrides[EXEC]
+        engine.created, engine.running = {}, False
+        connection.sendall(reply(409, {"message": f"Container {CONTAINER} is not running"}))
+
+    engine.overrides[EXEC] = vanish
+    with serving(folder / "e.sock", engine):
+        done = tool_at(folder)("run", "--", "true")
+    assert (done.status, done.out, done.said) == (0, b"hello\n", "")
+    assert engine.calls.count("POST /containers/create") == 2
+
+
+def test_a_container_that_never_lets_a_command_enter(folder: Path) -> None:
+    refusal = reply(409, {"message": f"Container {CONTAINER} is restarting"})
+    done, engine = made(folder, "--", "true", overrides={EXEC: refusal})
+    one_clear_message(done, "stopped, paused or removed")
+    assert len([call for call in engine.calls if call.endswith("/exec")]) == 4
+
+
 @pytest.mark.parametrize(
     ("status", "message", "words"),
     [

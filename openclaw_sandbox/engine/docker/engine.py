@@ -213,14 +213,16 @@ class DockerEngine:
             **({"DetachKeys": _NO_DETACH} if spec.tty else {}),
         }
         made = self._http.request("POST", f"/containers/{container_id}/exec", body=body, timeout_s=_QUICK_S)
-        answer = self._ok(made, "start a command").json()
+        if not 200 <= made.status < 300:
+            raise failure.exec_failure(made.status, made.body)
+        answer = made.json()
         with self._parsing("start a command"):
             exec_id = str(answer["Id"])
         started, sock, leftover = self._http.hijack(
             f"/exec/{exec_id}/start", body={"Detach": False, "Tty": spec.tty}, timeout_s=_SLOW_S
         )
         if started.status not in (101, 200):
-            raise failure.plain_failure(started.status, started.body, "start a command")
+            raise failure.exec_failure(started.status, started.body)
         stream = DockerStream(self._http, f"/exec/{exec_id}", sock, leftover, tty=spec.tty)
         return StartedExec(exec_id=exec_id, stream=stream)
 

@@ -15,6 +15,7 @@ from openclaw_sandbox.errors import (
     EngineError,
     ImageMissingError,
     SandboxConflictError,
+    SandboxGoneError,
     SpecRefusedError,
 )
 
@@ -112,6 +113,17 @@ def create_failure(status: int, body: bytes, image: str) -> EngineError:
 def plain_failure(status: int, body: bytes, doing: str) -> EngineError:
     """Any other refused call."""
     return EngineError(f"The engine could not {doing} (status {status}).", details=[message_of(body)])
+
+
+def exec_failure(status: int, body: bytes) -> EngineError:
+    """The error of a refused exec: no process was started."""
+    if status not in (404, 409):
+        return plain_failure(status, body, "start a command")
+    return SandboxGoneError(
+        "The sandbox was stopped, paused or removed at that moment.",
+        hint="Run the command again.",
+        details=[message_of(body)],
+    )
 
 
 class NotStarted(enum.Enum):

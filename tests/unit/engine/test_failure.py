@@ -11,11 +11,18 @@ from openclaw_sandbox.engine.docker.failure import (
     classify_exec,
     classify_last_step,
     create_failure,
+    exec_failure,
     may_be_complaint,
     message_of,
     plain_failure,
 )
-from openclaw_sandbox.errors import ImageMissingError, SandboxConflictError, SpecRefusedError
+from openclaw_sandbox.errors import (
+    EngineError,
+    ImageMissingError,
+    SandboxConflictError,
+    SandboxGoneError,
+    SpecRefusedError,
+)
 
 # Docker 20.10.24: first the stream of an exec, then what the status must be.
 COMPLAINTS = [
@@ -121,6 +128,20 @@ def test_refusals_name_the_cause(status: int, said: str, kind: type, words: str)
     error = create_failure(status, json.dumps({"message": said}).encode(), "x:y")
     assert type(error) is kind
     assert words in error.brief
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "kind"),
+    [
+        (409, "Container 5c080e5d is not running", SandboxGoneError),
+        (409, "Container 5c080e5d is paused, unpause the container before exec", SandboxGoneError),
+        (404, "No such container: 5c080e5d", SandboxGoneError),
+        (500, "something nobody has seen", EngineError),
+    ],
+)
+def test_a_refused_exec_tells_whether_the_container_went(status: int, said: str, kind: type) -> None:
+    error = exec_failure(status, json.dumps({"message": said}).encode())
+    assert (type(error), error.details) == (kind, (said,))
 
 
 @pytest.mark.parametrize("body", [b"", b"plain", b"[1]", b'{"message": 5}', b"\xff\xfe"])

@@ -45,7 +45,6 @@ def main() -> None:
         try:
             bench.fill(options.containers, running=options.running)
             bench.measure_list()
-            return
             bench.trim(options.recreate)
             bench.measure_recreate()
         finally:

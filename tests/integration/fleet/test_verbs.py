@@ -261,7 +261,8 @@ def test_a_shared_sandbox_sees_no_other_workspace(sandbox: Sandbox) -> None:
     assert sandbox.run("sh", "-c", "echo mine >note").status == 0
     secret = sandbox.tool("run", "--agent", "own", "--", "sh", "-c", "echo secret >secret; pwd")
     assert secret.status == 0, secret.said
-    found = sandbox.run("sh", "-c", "cat note; find . -name secret; ls -A */; for d in */; do touch $d/x; done")
+    script = "cat note; find . -name secret; ls -A */; for folder in */; do touch $folder/x; done"
+    found = sandbox.run("sh", "-c", script)
     assert found.text.startswith("mine\n")
     assert "secret" not in found.text
     assert found.status != 0

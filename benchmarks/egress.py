@@ -2,8 +2,8 @@
 
     python -m benchmarks.egress
 
-Needs the images that `openclaw-sandbox setup` makes. The limit of 125 MB/s a sandbox is lifted meanwhile. What
-it makes on the engine is called octest-... and is removed at the end.
+Needs the images that `openclaw-sandbox setup` makes. The limit of 125 MB/s a sandbox is lifted meanwhile.
+What it makes on the engine is called octest-... and is removed at the end.
 """
 
 from __future__ import annotations

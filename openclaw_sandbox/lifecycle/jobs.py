@@ -63,14 +63,23 @@ def refuse_what_cannot_last(blueprint: Blueprint, request: RunRequest) -> None:
             hint="Leave --detach out, or hand the secret over in a file in the workspace.",
         )
     for wanted, flag in (
-        (request.timeout_s is not None, "--timeout"),
-        (request.output_limit is not None, "--max-output"),
+        (request.timeout_s is not None, _who_said(blueprint, "timeout", "--timeout")),
+        (request.output_limit is not None, _who_said(blueprint, "logging.max_output_size", "--max-output")),
         (request.tty, "--tty"),
         (blueprint.policy.hardening.setup_command is not None, "docker.setupCommand"),
         (blueprint.policy.egress is not None, "A list of allowed hosts"),
     ):
         if wanted:
-            raise UsageError(f"{flag} does not go with --detach.", hint="Leave one of the two out.")
+            raise UsageError(
+                f"{flag} does not go with --detach: nobody would be there to enforce it.",
+                hint="Leave one of the two out. A run without --detach can stay in a shell's background.",
+            )
+
+
+def _who_said(blueprint: Blueprint, key: str, flag: str) -> str:
+    """The config's key with its place, if a file asks for it; else the flag."""
+    value = blueprint.policy.values.get(key)
+    return f"{key} ({value.origin.text()})" if value is not None and value.origin.file else flag
 
 
 def find_job(name: str, state_dir: str, engine: Engine) -> Observed:

@@ -119,6 +119,20 @@ SETUPS: Mapping[str, Setup] = {
         named='"work" is listed twice',
         fix="give it another id",
     ),
+    "agent-loosens-the-hardening-file": Setup(
+        files={
+            "openclaw.json": (
+                '{ agents: { defaults: { sandbox: { mode: "all", docker: { memory: "4g" } } } } }\n'
+            ),
+            "config.yml": (
+                "sandbox:\n  resource_limits: {memory: 1gb, pids: 100}\n"
+                "  file_access: {allowed_paths: [src], deny_paths: [src/.env, /etc/shadow]}\n"
+                "  agents:\n    main: {resource_limits: {pids: 200}}\n"
+            ),
+        },
+        named="docker.memory: 4 GiB is looser than 1 GiB",
+        fix="Raise sandbox.resource_limits.memory, or lower agents.defaults.sandbox.docker.memory.",
+    ),
 }
 
 

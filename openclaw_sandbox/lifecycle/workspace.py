@@ -8,13 +8,14 @@ import stat
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.errors import WorkspaceError
+from openclaw_sandbox.lifecycle.locks import sandbox_lock
 from openclaw_sandbox.policy.model import WorkspaceAccess
 from openclaw_sandbox.spec.identity import Owner, owner_for, owner_of_new_folder, parse_user
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from openclaw_sandbox.policy.model import EffectivePolicy
+    from openclaw_sandbox.policy.model import EffectivePolicy, Workspace
 
 
 def plan_user(policy: EffectivePolicy) -> str:
@@ -52,6 +53,20 @@ def prepare_workspace(policy: EffectivePolicy) -> str:
     Raises:
         WorkspaceError: a folder cannot be made or used.
     """
+    if _settled(policy.workspace):
+        return _prepare(policy)
+    with sandbox_lock(policy.state_dir, "\0workspaces"):
+        return _prepare(policy)
+
+
+def _settled(space: Workspace) -> bool:
+    """Nobody may be making a folder now: between making it and giving it away, it is root's."""
+    folders = [space.workspace_dir] + [space.agent_workspace_dir] * (space.access is not WorkspaceAccess.NONE)
+    owners = [_owner_of(folder) for folder in folders]
+    return os.getuid() != 0 or all(owner is not None and owner.uid != 0 for owner in owners)
+
+
+def _prepare(policy: EffectivePolicy) -> str:
     user = plan_user(policy)
     owner = parse_user(user)
     space = policy.workspace
@@ -76,9 +91,9 @@ def _owner_of(folder: Path) -> Owner | None:
 
 
 def _make(folder: Path, owner: Owner | None) -> None:
-    if folder.is_dir():
-        return
     try:
+        if folder.is_dir():
+            return
         folder.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             folder.mkdir()

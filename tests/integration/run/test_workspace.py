@@ -7,12 +7,17 @@ import os
 import shutil
 import sys
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from openclaw_sandbox.lifecycle.workspace import prepare_workspace
+from openclaw_sandbox.policy.resolve import resolve
+from tests.fake_host import FakeHost, config_of
 from tests.tool import ROOT, Tool
 
 if TYPE_CHECKING:
@@ -91,6 +96,28 @@ def test_a_missing_workspace_is_made_for_an_ordinary_user(access: str, sandbox: 
     use(sandbox, folder, access)
     assert sandbox.run("true").status == 0
     assert folder.stat().st_uid == (1000 if AS_ROOT else os.geteuid())
+
+
+def test_a_folder_in_the_making_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made by root, a folder is root's for a moment: whoever looks then must not be told that it is."""
+    config = config_of({"agents": {"defaults": {"sandbox": {"workspaceAccess": "rw"}}}}, state=tmp_path)
+    found = resolve(config, session=None, agent=None, host=FakeHost())
+    folder = tmp_path / "project"
+    policy = replace(
+        found, workspace=replace(found.workspace, agent_workspace_dir=folder, workspace_dir=folder)
+    )
+    give = os.chown
+
+    def slowly(*arguments: Any, **named: Any) -> None:
+        time.sleep(0.2)
+        give(*arguments, **named)
+
+    monkeypatch.setattr(os, "chown", slowly)
+    with ThreadPoolExecutor() as pool:
+        users = list(
+            pool.map(lambda pause_s: (time.sleep(pause_s), prepare_workspace(policy))[1], (0, 0.1, 0.1))
+        )
+    assert set(users) == {"1000:1000" if AS_ROOT else f"{os.geteuid()}:{os.getegid()}"}
 
 
 def roots_folder() -> Path:

@@ -94,7 +94,8 @@ def _allow(items: frozenset[str], why: str) -> Expectation:
 
 def _mounts(promise: Promise) -> Iterator[tuple[str, Expectation]]:
     spec = promise.spec
-    writable = {m.destination for m in spec.mounts if not m.read_only} | {t.destination for t in spec.tmpfs}
+    writable = {m.destination for m in spec.mounts if not m.read_only}
+    writable |= {t.destination for t in spec.tmpfs if "ro" not in t.options}
     declared = _allow(frozenset(writable) | _ENGINE_WRITABLE, "the policy mounts them")
     yield "fs.rootfs-write", declared
     yield "fs.writable-mounts", declared

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 #: A use that is hardly later than the one on record is not written down, as file systems do with access
 #: times: each command of a burst would pay for a lock and a write.
-TOUCH_EVERY_MS = 1000
+TOUCH_EVERY_MS = 10_000
 _LOCK_TIMEOUT_S = 30.0
 
 

@@ -121,9 +121,9 @@ def test_the_latest_stands_last_and_unknown_fields_stay(registry: Registry, tmp_
 
 def test_touch_keeps_when_and_from_what_it_was_made(registry: Registry) -> None:
     registry.remember(Kind.CONTAINER, [entry("a")])
-    registry.touch(Kind.CONTAINER, entry("a", created_at_ms=5, image="other", last_used_at_ms=9000))
+    registry.touch(Kind.CONTAINER, entry("a", created_at_ms=5, image="other", last_used_at_ms=90_000))
     (found,) = registry.entries(Kind.CONTAINER)
-    assert (found.created_at_ms, found.image, found.last_used_at_ms) == (1000, "image:1", 9000)
+    assert (found.created_at_ms, found.image, found.last_used_at_ms) == (1000, "image:1", 90_000)
 
 
 def test_touch_makes_a_lost_entry(registry: Registry) -> None:
@@ -132,7 +132,7 @@ def test_touch_makes_a_lost_entry(registry: Registry) -> None:
 
 
 @pytest.mark.parametrize(
-    ("later_ms", "written"), [(0, False), (999, False), (1000, True), (60_000, True), (-1, True)]
+    ("later_ms", "written"), [(0, False), (9_999, False), (10_000, True), (60_000, True), (-1, True)]
 )
 def test_a_burst_is_written_down_once(
     registry: Registry, tmp_path: Path, later_ms: int, *, written: bool

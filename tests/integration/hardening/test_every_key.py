@@ -367,16 +367,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "keep_capabilities": ({"keep_capabilities": ["SYS_ADMIN"]}, "SYS_ADMIN"),
     "mounts": ({"mounts": [{"source": "/etc", "target": "/host-etc"}]}, "/etc"),
     "file_access.deny_paths": ({"file_access": {"deny_paths": ["/workspace"]}}, "file_access.deny_paths"),
-    **{
-        f"logging.{key}": ({"logging": {key: value}}, f"logging.{key}")
-        for key, value in (
-            ("enabled", True),
-            ("level", "debug"),
-            ("capture_stdout", True),
-            ("capture_stderr", True),
-            ("audit_trail", "/var/log/openclaw/audit.log"),
-        )
-    },
 }
 
 
@@ -391,6 +381,24 @@ def test_what_cannot_be_kept_is_refused_by_name(key: str, sandbox: Sandbox) -> N
     assert sandbox.containers() == []
     if name in ("docker.apparmorProfile", "selinux_label", "resource_limits.disk_io_weight"):
         assert f"allow_unenforced in config.yml: {key.rpartition('.')[2]}" in done.said
+
+
+UNBUILT = {
+    "enabled": True,
+    "level": "debug",
+    "capture_stdout": True,
+    "capture_stderr": True,
+    "audit_trail": "/var/log/openclaw/audit.log",
+}
+
+
+def test_what_nothing_enforces_yet_is_refused_by_name(sandbox: Sandbox) -> None:
+    _write(sandbox, {"logging": UNBUILT})
+    done = sandbox.run("true")
+    assert done.status == 2
+    for key in UNBUILT:
+        assert f"sandbox.logging.{key}: " in done.said
+    assert sandbox.containers() == []
 
 
 #: Hosts have tests of their own, with a gateway.
@@ -411,7 +419,7 @@ _BESIDE = {
 def test_every_key_has_a_test() -> None:
     keys = {".".join(path[1:]) for path in known_keys("hardening_schema")}
     top = {key for key in keys if key and not key.startswith("agents")}
-    seen = {*EFFECTS, *SHOWN, *REFUSED, *_BESIDE}
+    seen = {*EFFECTS, *SHOWN, *REFUSED, *_BESIDE, *(f"logging.{key}" for key in UNBUILT)}
     blocks = {
         "resource_limits",
         "logging",

@@ -180,3 +180,16 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
         pass
     finally:
         writer.close()
+
+
+#: The name that the tests allow.
+HOST = "allowed.example"
+
+
+def listed(port: int) -> tuple[str, str]:
+    """The loopback is only reached when it is listed by address."""
+    return f"{HOST}:{port}", f"127.0.0.1:{port}"
+
+
+def get(port: int, path: str = "/", extra: str = "") -> bytes:
+    return f"GET http://{HOST}:{port}{path} HTTP/1.1\r\nHost: {HOST}:{port}\r\n{extra}\r\n".encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import secrets
@@ -29,15 +30,17 @@ from openclaw_sandbox.policy.egress import EgressPolicy, parse_rule
 from openclaw_sandbox.policy.host import RealHost
 from openclaw_sandbox.policy.resolve import Overrides, resolve
 from openclaw_sandbox.spec.build import exec_env, state_hash
+from tests.integration.egress.bench import QUICK, Bench, bench
 from tests.integration.egress.world import WEB_PORT, WORLD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from docker import APIClient
 
     from openclaw_sandbox.egress.place import Place
     from openclaw_sandbox.egress.records import Record
+    from openclaw_sandbox.egress.settings import Limits
     from openclaw_sandbox.engine.docker.engine import DockerEngine
     from openclaw_sandbox.policy.model import EffectivePolicy
     from tests.integration.sandbox import Sandbox
@@ -181,3 +184,20 @@ def open_box(new_box: Callable[[], Box]) -> Iterator[tuple[Box, EffectivePolicy,
         yield made, policy, made.up(policy)
     finally:
         made.remove_all()
+
+
+@pytest.fixture
+def on_bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Runs an async test with a bench."""
+
+    def run(test: Callable[[Bench], Awaitable[None]], limits: Limits = QUICK) -> None:
+        async def main() -> None:
+            async with bench(tmp_path, monkeypatch, limits) as here:
+                await asyncio.wait_for(test(here), 30)
+            # Connections that are still closing finish before the loop does.
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            await asyncio.wait(others, timeout=5) if others else None
+
+        asyncio.run(main())
+
+    return run

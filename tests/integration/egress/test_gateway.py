@@ -4,45 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from openclaw_sandbox.egress.settings import HostProxy, Limits
 from tests.greetings import hello, name_extension, real_hello, vector
-from tests.integration.egress.bench import QUICK, Bench, Web, bench, echo, read_head, read_until, server
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from pathlib import Path
-
-HOST = "allowed.example"
-
-
-@pytest.fixture
-def on_bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Runs an async test with a bench."""
-
-    def run(test: Callable[[Bench], Awaitable[None]], limits: Limits = QUICK) -> None:
-        async def main() -> None:
-            async with bench(tmp_path, monkeypatch, limits) as here:
-                await asyncio.wait_for(test(here), 30)
-            # Connections that are still closing finish before the loop does.
-            others = asyncio.all_tasks() - {asyncio.current_task()}
-            await asyncio.wait(others, timeout=5) if others else None
-
-        asyncio.run(main())
-
-    return run
-
-
-def listed(port: int) -> tuple[str, str]:
-    """The loopback is only reached when it is listed by address."""
-    return f"{HOST}:{port}", f"127.0.0.1:{port}"
-
-
-def get(port: int, path: str = "/", extra: str = "") -> bytes:
-    return f"GET http://{HOST}:{port}{path} HTTP/1.1\r\nHost: {HOST}:{port}\r\n{extra}\r\n".encode()
+from tests.integration.egress.bench import (
+    HOST,
+    QUICK,
+    Bench,
+    Web,
+    echo,
+    get,
+    listed,
+    read_until,
+    server,
+)
 
 
 def test_an_allowed_host_answers(on_bench: Any) -> None:
@@ -373,201 +350,3 @@ def test_a_body_goes_up_and_too_large_a_one_does_not(on_bench: Any) -> None:
             assert answer.split()[1] in (b"431", b"400")
 
     on_bench(test, replace(QUICK, request_bytes=2000))
-
-
-def test_a_slow_client_is_given_up(on_bench: Any) -> None:
-    async def test(here: Bench) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
-        started = asyncio.get_running_loop().time()
-
-        async def drip() -> None:
-            for byte in b"GET http://allowed.example/ HTTP/1.1\r\n" * 100:
-                writer.write(bytes([byte]))
-                await asyncio.sleep(0.02)
-
-        dripping = asyncio.ensure_future(drip())
-        answer = await read_until(reader, b"")
-        dripping.cancel()
-        writer.close()
-        assert answer.startswith(b"HTTP/1.1 408 ")
-        assert asyncio.get_running_loop().time() - started < 5
-        [record] = here.records
-        assert "too long" in record.reason
-
-    on_bench(test)
-
-
-def test_more_connections_than_a_sandbox_gets(on_bench: Any) -> None:
-    """1,000 at once: the gateway answers those it can, turns the others away, and serves the next one."""
-
-    async def test(here: Bench) -> None:
-        web = Web()
-        async with server(web.serve) as port:
-            here.allow(*listed(port))
-            here.names[HOST] = ["127.0.0.1"]
-            opened = await asyncio.gather(
-                *(asyncio.open_connection("127.0.0.1", here.port) for _ in range(1000)),
-                return_exceptions=True,
-            )
-            await asyncio.sleep(0.3)
-            for item in opened:
-                if isinstance(item, tuple):
-                    item[1].transport.abort()
-            await asyncio.sleep(0.5)
-            answer = await here.send(get(port, extra="Connection: close\r\n"))
-            assert answer.endswith(b"hello")
-            assert any("too many" in record.reason for record in here.records)
-
-    on_bench(test)
-
-
-def socks(host: bytes, port: int, *, command: int = 1, kind: int = 3) -> bytes:
-    place = bytes([len(host)]) + host if kind == 3 else host
-    return b"\5\1\0" + bytes([5, command, 0, kind]) + place + port.to_bytes(2, "big")
-
-
-def test_socks(on_bench: Any) -> None:
-    async def test(here: Bench) -> None:
-        web = Web()
-        async with server(echo) as port, server(web.serve):
-            here.allow(*listed(port))
-            here.names[HOST] = ["127.0.0.1"]
-            reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
-            writer.write(socks(HOST.encode(), port))
-            assert (await reader.readexactly(12))[:4] == b"\5\0\5\0"
-            writer.write(b"ping")
-            assert await reader.readexactly(4) == b"ping"
-            writer.close()
-            for request, code in (
-                (socks(b"other.example", 443), 2),
-                (socks(bytes([127, 0, 0, 1]), 22, kind=1), 2),
-                (socks(b"\0" * 15 + b"\1", 80, kind=4), 2),
-                (socks(HOST.encode(), 443, command=3), 7),  # UDP
-                (socks(HOST.encode(), 443, command=2), 7),  # BIND
-                (socks(b"a b", 443), 8),
-                (socks(b"x", 443, kind=9), 8),
-            ):
-                answer = await here.send(request)
-                assert answer[:2] == b"\5\0"
-                assert answer[3] == code
-            assert await here.send(b"\5\1\2") == b"\5\xff"
-            assert [r.verdict for r in here.records] == ["allow", *["deny"] * 8]
-
-    on_bench(test)
-
-
-def test_http_inside_a_tunnel_to_port_80_is_still_decided(
-    on_bench: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from openclaw_sandbox.egress import http, session
-    from openclaw_sandbox.egress.relay import Ends
-
-    async def test(here: Bench) -> None:
-        web = Web()
-        async with server(web.serve) as port:
-
-            async def dial(*_: object) -> Ends:
-                return Ends(*await asyncio.open_connection("127.0.0.1", port))
-
-            monkeypatch.setattr(session, "dial", dial)
-            monkeypatch.setattr(http, "dial", dial)
-            here.allow(HOST)
-            here.names[HOST] = ["203.0.113.9"]
-            for host, status in ((HOST, b"200"), ("evil.example", b"400")):
-                reader, writer, head = await here.connect(f"{HOST}:80")
-                assert b" 200 " in head
-                writer.write(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
-                assert (await read_until(reader, b"")).split()[1] == status
-                writer.close()
-            assert len(web.heads) == 1
-
-    on_bench(test)
-
-
-def test_an_answer_that_breaks_off_is_not_taken_for_a_whole_one(on_bench: Any) -> None:
-    async def broken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await read_head(reader)
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
-        await writer.drain()
-        writer.close()
-
-    async def test(here: Bench) -> None:
-        async with server(broken) as port:
-            here.allow(*listed(port))
-            here.names[HOST] = ["127.0.0.1"]
-            answer = await here.send(get(port))
-            assert b"ontent-Length: 100" in answer or b"ontent-length: 100" in answer
-            assert "broke off" in here.records[0].error
-
-    on_bench(test)
-
-
-def test_the_hosts_proxy_is_used(on_bench: Any) -> None:
-    async def test(here: Bench) -> None:
-        heads: list[bytes] = []
-
-        async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            heads.append(await read_head(reader))
-            if heads[-1].startswith(b"CONNECT evil"):
-                writer.write(b"HTTP/1.1 407 no\r\nContent-Length: 0\r\n\r\n")
-            elif heads[-1].startswith(b"CONNECT"):
-                writer.write(b"HTTP/1.1 200 yes\r\n\r\n")
-                await echo(reader, writer)
-            else:
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-            writer.close()
-
-        async with server(proxy) as port:
-            here.allow(HOST, f"{HOST}:8443", "evil.example:8443")
-            url = f"http://user:pass@127.0.0.1:{port}"
-            here.settings[0] = replace(here.settings[0], proxy=HostProxy(http=url, https=url))
-            answer = await here.send(
-                f"GET http://{HOST}/x HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode()
-            )
-            assert answer.endswith(b"ok")
-            assert heads[0].startswith(f"GET http://{HOST}/x HTTP/1.1\r\n".encode())
-            assert b"roxy-authorization: Basic" in heads[0]
-            reader, writer, head = await here.connect(f"{HOST}:8443")
-            assert b" 200 " in head
-            writer.write(b"ping")
-            assert await read_until(reader, b"ping") == b"ping"
-            writer.close()
-            _, writer, head = await here.connect("evil.example:8443")
-            writer.close()
-            assert head.startswith(b"HTTP/1.1 502 ")
-            here.names[HOST] = ["10.0.0.1"]
-            _, writer, head = await here.connect(f"{HOST}:8443")
-            writer.close()
-            assert head.startswith(b"HTTP/1.1 403 ")
-
-    on_bench(test)
-
-
-def test_bandwidth_is_bounded(on_bench: Any) -> None:
-    async def test(here: Bench) -> None:
-        web = Web(body=b"x" * 600_000)
-        async with server(web.serve) as port:
-            here.allow(*listed(port))
-            here.names[HOST] = ["127.0.0.1"]
-            started = asyncio.get_running_loop().time()
-            answer = await here.send(get(port, extra="Connection: close\r\n"))
-            assert len(answer) > 600_000
-            assert asyncio.get_running_loop().time() - started > 0.2
-
-    on_bench(test, replace(QUICK, bytes_per_s=1_000_000))
-
-
-def test_without_a_gateway_the_client_hears_of_it(tmp_path: Path) -> None:
-    from openclaw_sandbox.egress.forwarder import Forwarder
-
-    async def main() -> None:
-        forwarder = Forwarder("octest-box", tmp_path / "none.sock")
-        async with server(forwarder.connected) as port:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(b"GET http://a.example/ HTTP/1.1\r\n\r\n")
-            answer = await read_until(reader, b"")
-            writer.close()
-            assert answer.startswith(b"HTTP/1.1 503 ")
-            assert b"gateway is not running" in answer
-
-    asyncio.run(main())

@@ -127,7 +127,7 @@ def test_a_bootstrap_tool_may_be_installed_when_somebody_asked_for_one(
     allowed: list[bool] = []
 
     class Finder(room.BaseFinder):
-        def open(self, choice: BaseChoice, suite: str | None):  # type: ignore[no-untyped-def]
+        def open(self, choice: BaseChoice, suite: str | None):  # type: ignore[no-untyped-def]  (as its base)
             allowed.append(self.get_tool is not None)
             return super().open(BaseChoice(), suite)
 

@@ -276,14 +276,14 @@ def test_a_stream_that_breaks_is_the_engines_fault() -> None:
 
 def test_a_status_that_cannot_be_had_is_heard() -> None:
     command = finished((OUT, b"done"))
-    command.status = lambda: (_ for _ in ()).throw(EngineError("gone"))  # type: ignore[method-assign]
+    command.status = lambda: (_ for _ in ()).throw(EngineError("gone"))  # type: ignore[method-assign]  (an engine that is gone)
     with pytest.raises(EngineError, match="gone"):
         go(command)
 
 
 def test_after_a_kill_a_missing_status_is_the_kill() -> None:
     command = running()
-    command.status = lambda: (_ for _ in ()).throw(EngineError("gone"))  # type: ignore[method-assign]
+    command.status = lambda: (_ for _ in ()).throw(EngineError("gone"))  # type: ignore[method-assign]  (an engine that is gone)
     result, _ = go(command, timeout_s=0.01)
     assert (result.exit_code, exit_status(result)) == (137, 124)
 

@@ -44,8 +44,13 @@ def looks_secret(value: str) -> bool:
     """Whether a value has the shape of a credential."""
     if len(value) < _MIN_SHAPED_CHARS:
         return False
+    return holds_credential(value) or bool(re.search(_OPAQUE, value))
+
+
+def holds_credential(value: str) -> bool:
+    """Whether a credential stands in a value beyond doubt: of a known shape, or a password in a URL."""
     in_url = "://" in value and re.search(_IN_URL, value)
-    return bool(in_url or re.search(_SHAPE, value) or re.search(_OPAQUE, value))
+    return bool(in_url or re.search(_SHAPE, value))
 
 
 def mask_text(text: str) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SETUP_TIMEOUT_S = 600.0
 _KEPT_LINES = 20
 _MAX_LINE = 4000
+_MIN_SECRET_CHARS = 6
+_MASK = "***"
 
 
 class SetupFailedError(EngineError):
@@ -39,7 +41,8 @@ def run_setup(
     command = policy.hardening.setup_command or "true"
     spec = ExecSpec(argv=("sh", "-lc", command), env=exec_env(policy, {}), workdir=policy.hardening.workdir)
     began = time.monotonic()
-    lines = _Lines(show, deadline=began + SETUP_TIMEOUT_S)
+    secrets = tuple(policy.hardening.secret_env.values())
+    lines = _Lines(show, deadline=began + SETUP_TIMEOUT_S, secrets=secrets)
     started = engine.exec_start(container_id, spec)
     try:
         started.stream.set_deadline(SETUP_TIMEOUT_S)
@@ -72,10 +75,13 @@ def _failed(what: str, lines: _Lines) -> SetupFailedError:
 
 
 class _Lines:
-    """Cuts what comes into lines, shows them, and keeps the last."""
+    """Cuts what comes into lines, shows them without the secrets it was given, and keeps the last."""
 
-    def __init__(self, show: Callable[[str], None], *, deadline: float) -> None:
+    def __init__(self, show: Callable[[str], None], *, deadline: float, secrets: tuple[str, ...]) -> None:
         self.deadline = deadline
+        parts = {part.strip() for secret in secrets for part in secret.splitlines()}
+        # The longest first: one may hold another. A short one would hide half of any text.
+        self._secrets = sorted((p for p in parts if len(p) >= _MIN_SECRET_CHARS), key=len, reverse=True)
         self.last: deque[str] = deque(maxlen=_KEPT_LINES)
         self._show = show
         self._open = bytearray()
@@ -98,5 +104,7 @@ class _Lines:
 
     def _tell(self, line: bytearray) -> None:
         text = line[:_MAX_LINE].decode("utf-8", "replace").rstrip("\r")
+        for secret in self._secrets:
+            text = text.replace(secret, _MASK)
         self.last.append(text)
         self._show(text)

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.config.origin import Origin, OriginKind
+from openclaw_sandbox.config.secret_text import holds_credential
 from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.policy import binds as bind_rules
 from openclaw_sandbox.policy import limits
@@ -200,7 +201,9 @@ def _env(inputs: Inputs) -> tuple[dict[str, str], dict[str, str]]:
     raw = inputs.docker.get("env", {})
     names = {trim(name): name for name in raw if trim(name)}
     verdict = sanitize(raw)
-    secret = {name: raw[key] for name, key in names.items() if looks_secret(name)}
+    secret = {
+        name: raw[key] for name, key in names.items() if looks_secret(name) or holds_credential(raw[key])
+    }
     for name, key in names.items():
         origin = inputs.origin(f"env.{key}")
         if not re.fullmatch(_ENV_NAME, name) or "\0" in raw[key]:
@@ -215,7 +218,7 @@ def _env(inputs: Inputs) -> tuple[dict[str, str], dict[str, str]]:
     for name, oddity in verdict.warnings:
         message = f"docker.env.{name}: {oddity[0].lower()}{oddity[1:]}."
         inputs.notes.warn("env.odd-value", message, origin=inputs.origin(f"env.{names[name]}"))
-    return dict(verdict.allowed), secret
+    return {name: value for name, value in verdict.allowed.items() if name not in secret}, secret
 
 
 def _addresses(inputs: Inputs) -> tuple[str, ...]:

@@ -356,6 +356,17 @@ def test_a_failed_setup_leaves_nothing_that_looks_ready(with_setup: House) -> No
     assert (with_setup.engine.names, with_setup.entries, with_setup.intents()) == ([], [], [])
 
 
+def test_what_a_setup_prints_of_its_secrets_is_not_repeated(tmp_path: Path) -> None:
+    secrets = {"NPM_TOKEN": "npm-s3cret", "DEPLOY_PRIVATE_KEY": "-- begin --\nabcdef0\n", "APP_TOKEN": "x"}
+    house = House(tmp_path, config(docker={"setupCommand": "make things", "env": secrets}))
+    house.engine.stream = SetupStream([(OUT, b"auth npm-s3cret, box\n"), (OUT, b"key: abcdef0")])
+    house.engine.exec_exit = 1
+    with pytest.raises(SetupFailedError) as caught:
+        house.ensure()
+    assert caught.value.details == ("auth ***, box", "key: ***")
+    assert house.shown == ["auth ***, box", "key: ***"]
+
+
 def test_a_setup_that_never_ends(with_setup: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("openclaw_sandbox.lifecycle.setup_command.SETUP_TIMEOUT_S", -1.0)
     with pytest.raises(SetupFailedError, match="did not end within"):

@@ -102,6 +102,22 @@ def test_secrets_go_to_exec_and_the_rest_into_the_container() -> None:
     assert "s3cret" not in repr(hardening)
 
 
+@pytest.mark.parametrize(
+    ("value", "secret"),
+    [
+        ("postgres://app:s3cret@db.example.com/x", True),
+        ("ghp_" + "a1" * 18, True),
+        ("postgres://app@db.example.com/x", False),
+        ("0123456789abcdef0123456789abcdef01234567", False),  # a commit, as well as anything
+    ],
+)
+def test_a_credential_is_a_secret_under_any_name(value: str, secret: bool) -> None:
+    policy = _policy(env={"DB": value})
+    assert policy.hardening.secret_env == ({"DB": value} if secret else {})
+    assert policy.hardening.env == ({} if secret else {"DB": value})
+    assert ("warning env.secret" in _codes(policy)) is secret
+
+
 def test_joining_a_network_takes_the_long_key() -> None:
     policy = _policy(network="container:x", dangerouslyAllowContainerNamespaceJoin=True)
     assert "warning network.container" in _codes(policy)

@@ -13,8 +13,8 @@ from openclaw_sandbox.errors import EngineError, VerbFailedError
 from openclaw_sandbox.lifecycle.blueprint import draw_blueprint
 from openclaw_sandbox.lifecycle.fit import find_gaps, fit
 from openclaw_sandbox.lifecycle.make import discard, make, own_name
+from openclaw_sandbox.lifecycle.plan import whose
 from openclaw_sandbox.lifecycle.way_out import close_way_out
-from openclaw_sandbox.spec import labels
 from openclaw_sandbox.verify.catalogue import PROBES
 from openclaw_sandbox.verify.expect import Promise, expectations
 from openclaw_sandbox.verify.judge import judge, told_by_filter
@@ -143,7 +143,9 @@ def _place(blueprint: Blueprint, engine: Engine, request: Request) -> Iterator[_
         yield _attached(request.attach, blueprint, engine)
         return
     own = None if request.fresh else engine.inspect(blueprint.spec.name)
-    if own is not None and own.running and own.labels.get(labels.SANDBOX) == "1":
+    if own is not None and (conflict := whose(blueprint.desired, own)) is not None:
+        raise conflict  # what `run` would say: this policy has no container to prove
+    if own is not None and own.running:
         yield _Place(observed=own, made=False, notes=(f"Looked at the running container {own.name}.",))
         return
     # Named like a container of `run --rm`: if this process is killed, the next tool that looks removes it.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import docker
 import pytest
 
 from openclaw_sandbox.engine import open_engine
+from openclaw_sandbox.errors import SandboxConflictError
 from openclaw_sandbox.lifecycle.ensure import draw_blueprint, ensure
 from openclaw_sandbox.verify.model import Severity, Verdict
 from openclaw_sandbox.verify.run import NoSuchContainerError
@@ -63,6 +65,12 @@ def test_the_running_sandbox_is_looked_at_and_left_alone(place: Bench, running: 
     assert used["rs.disk-workspace"] is Verdict.NOT_APPLICABLE
     assert used["ps.fork-limit"] is Verdict.BLOCKED
     assert _names(place.policy.container_prefix) == [f"/{running}"]
+
+
+def test_a_container_of_another_state_folder_proves_nothing(place: Bench, running: str) -> None:
+    elsewhere = replace(place, policy=replace(place.policy, state_dir=place.policy.state_dir / "other"))
+    with pytest.raises(SandboxConflictError, match=running):
+        elsewhere.verify(only=("ps.",))
 
 
 def test_fresh_makes_one_beside_it(place: Bench, running: str) -> None:

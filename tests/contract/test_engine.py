@@ -25,7 +25,7 @@ from openclaw_sandbox.spec.model import BindMount, LogDriver, LogSpec
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from openclaw_sandbox.engine.base import Engine, Stream
+    from openclaw_sandbox.engine.base import Engine, ExecStatus, Stream
     from openclaw_sandbox.spec.model import ContainerSpec
 
 pytestmark = pytest.mark.engine
@@ -278,17 +278,24 @@ def test_nothing_is_seen_where_nothing_ran_out_of_memory(engine: Engine, contain
 # ---- commands in it
 
 
+def ended(engine: Engine, exec_id: str) -> ExecStatus:
+    """Its state when it has ended: the end of its streams comes a moment before."""
+    deadline = time.monotonic() + 20
+    while (status := engine.exec_status(exec_id)).running:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return status
+
+
 def test_a_command_and_its_streams(engine: Engine, container: str) -> None:
     started = engine.exec_start(container, sh("cat; echo err >&2; exit 7", stdin=True))
-    status = engine.exec_status(started.exec_id)
-    assert (status.running, status.exit_code) == (True, None)
+    assert engine.exec_status(started.exec_id).exit_code is None
     assert started.stream.write(b"input")
     started.stream.close_stdin()
     assert Ears().listen(started.stream) == (b"input", b"err\n")
     started.stream.close()
-    status = engine.exec_status(started.exec_id)
-    assert (status.running, status.exit_code) == (False, 7)
-    assert status.pid > 0
+    status = ended(engine, started.exec_id)
+    assert (status.exit_code, status.pid > 0) == (7, True)
 
 
 def test_its_environment_folder_and_user(engine: Engine, container: str) -> None:
@@ -303,6 +310,7 @@ def test_a_command_with_a_terminal(engine: Engine, container: str) -> None:
     out, err = Ears().listen(started.stream)
     started.stream.close()
     assert (out, err) == (b"/dev/pts/0\r\n33 111\r\nerr\r\n", b"")
+    ended(engine, started.exec_id)
     assert not started.stream.resize(rows=1, columns=1)
 
 

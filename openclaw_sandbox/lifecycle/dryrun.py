@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from openclaw_sandbox.lifecycle import plan as planning
 from openclaw_sandbox.lifecycle.run import command_env, own_name
-from openclaw_sandbox.policy.environment import looks_secret
+from openclaw_sandbox.policy.environment import is_secret
 from openclaw_sandbox.policy.model import SeccompKind
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def visible_env(blueprint: Blueprint, request: RunRequest) -> dict[str, str]:
     """The command's variables as they may be shown: what is secret, or looks so, is `***`."""
     secret = blueprint.policy.hardening.secret_env
     return {
-        name: MASK if name in secret or looks_secret(name) else value
+        name: MASK if name in secret or is_secret(name, value) else value
         for name, value in command_env(blueprint, request).items()
     }
 

@@ -10,7 +10,7 @@ from openclaw_sandbox.engine.base import ContainerState
 from openclaw_sandbox.errors import EngineError, UsageError
 from openclaw_sandbox.lifecycle.ensure import create
 from openclaw_sandbox.lifecycle.starting import start
-from openclaw_sandbox.policy.environment import looks_secret
+from openclaw_sandbox.policy.environment import is_secret
 from openclaw_sandbox.spec import labels
 from openclaw_sandbox.spec.build import exec_env, state_hash
 from openclaw_sandbox.spec.model import LogDriver, LogSpec
@@ -56,7 +56,10 @@ def refuse_what_cannot_last(blueprint: Blueprint, request: RunRequest) -> None:
     Raises:
         UsageError: names what does not go with --detach.
     """
-    secret = [*blueprint.policy.hardening.secret_env, *(n for n in request.env if looks_secret(n))]
+    secret = [
+        *blueprint.policy.hardening.secret_env,
+        *(name for name, value in request.env.items() if is_secret(name, value)),
+    ]
     if secret:
         raise UsageError(
             f"--detach cannot pass {secret[0]}: it looks like a secret, and would stand in `docker inspect`.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from openclaw_sandbox.config.secret_text import holds_credential
 from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.policy.javascript import trim
 
@@ -37,6 +38,11 @@ class Sanitized:
 def looks_secret(name: str) -> bool:
     """Whether a variable of this name holds a credential, by its name alone."""
     return _SECRET.fullmatch(trim(name)) is not None
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Whether a variable holds a credential: by its name, or by what stands in it."""
+    return looks_secret(name) or holds_credential(value)
 
 
 def _oddity(value: str) -> str | None:

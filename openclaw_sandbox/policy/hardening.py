@@ -11,11 +11,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.config.origin import Origin, OriginKind
-from openclaw_sandbox.config.secret_text import holds_credential
 from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.policy import binds as bind_rules
 from openclaw_sandbox.policy import limits
-from openclaw_sandbox.policy.environment import looks_secret, sanitize
+from openclaw_sandbox.policy.environment import is_secret, sanitize
 from openclaw_sandbox.policy.javascript import trim
 from openclaw_sandbox.policy.model import Candidate, Hardening, Resolved, Seccomp, SeccompKind
 
@@ -201,9 +200,7 @@ def _env(inputs: Inputs) -> tuple[dict[str, str], dict[str, str]]:
     raw = inputs.docker.get("env", {})
     names = {trim(name): name for name in raw if trim(name)}
     verdict = sanitize(raw)
-    secret = {
-        name: raw[key] for name, key in names.items() if looks_secret(name) or holds_credential(raw[key])
-    }
+    secret = {name: raw[key] for name, key in names.items() if is_secret(name, raw[key])}
     for name, key in names.items():
         origin = inputs.origin(f"env.{key}")
         if not re.fullmatch(_ENV_NAME, name) or "\0" in raw[key]:

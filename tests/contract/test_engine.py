@@ -39,8 +39,14 @@ class Ears:
     def __init__(self) -> None:
         self.out, self.err = io.BytesIO(), io.BytesIO()
 
+    def hear_out(self, data: bytes) -> None:
+        self.out.write(data)
+
+    def hear_err(self, data: bytes) -> None:
+        self.err.write(data)
+
     def listen(self, stream: Stream) -> tuple[bytes, bytes]:
-        stream.pump(self.out.write, self.err.write)  # type: ignore[arg-type]  # what write returns does not matter
+        stream.pump(self.hear_out, self.hear_err)
         return self.out.getvalue(), self.err.getvalue()
 
 
@@ -254,10 +260,10 @@ def test_logs(engine: Engine, spec: ContainerSpec) -> None:
     engine.wait(container_id, timeout_s=20)
     for follow in (False, True):
         ears = Ears()
-        engine.logs(container_id, ears.out.write, ears.err.write, follow=follow, tail=None)  # type: ignore[arg-type]
+        engine.logs(container_id, ears.hear_out, ears.hear_err, follow=follow, tail=None)
         assert (ears.out.getvalue(), ears.err.getvalue()) == (b"one\ntwo\n", b"err\n")
     ears = Ears()
-    engine.logs(container_id, ears.out.write, ears.err.write, follow=False, tail=1)  # type: ignore[arg-type]
+    engine.logs(container_id, ears.hear_out, ears.hear_err, follow=False, tail=1)
     assert ears.out.getvalue() + ears.err.getvalue() in (b"two\n", b"err\n")
 
 
@@ -265,7 +271,7 @@ def test_no_logs(engine: Engine, container: str) -> None:
     ears = Ears()
     for absent in (ABSENT, container):  # its log driver is none
         with pytest.raises(EngineError):
-            engine.logs(absent, ears.out.write, ears.err.write, follow=False, tail=None)  # type: ignore[arg-type]
+            engine.logs(absent, ears.hear_out, ears.hear_err, follow=False, tail=None)
 
 
 def test_nothing_is_seen_where_nothing_ran_out_of_memory(engine: Engine, container: str) -> None:

@@ -60,7 +60,9 @@ def decoys(sandbox: Sandbox, octest_name: Callable[[str], str]) -> Iterator[list
     ]
     ids = []
     for decoy, labels in made:
-        container = sandbox.api.create_container(sandbox.image, ["sleep", "infinity"], name=decoy, labels=labels)
+        container = sandbox.api.create_container(
+            sandbox.image, ["sleep", "infinity"], name=decoy, labels=labels
+        )
         sandbox.api.start(container["Id"])
         ids.append(container["Id"])
     yield ids

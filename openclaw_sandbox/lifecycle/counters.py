@@ -77,6 +77,16 @@ def _folders(pid: int) -> dict[str, Path]:
     return found
 
 
+def member_pids(pid: int) -> list[int]:
+    """The pids on this host of all processes in that process's container; none if they cannot be read."""
+    folders = _folders(pid)
+    folder = folders.get("pids") or folders.get("")
+    try:
+        return [] if folder is None else [int(word) for word in (folder / "cgroup.procs").read_text().split()]
+    except (OSError, ValueError):
+        return []
+
+
 def _number(path: Path) -> int | None:
     try:
         value = int(path.read_text())

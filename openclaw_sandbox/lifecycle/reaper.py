@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.engine.base import ExecSpec
 from openclaw_sandbox.errors import EngineError
+from openclaw_sandbox.lifecycle.counters import member_pids
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -175,6 +176,20 @@ def find_entry(processes: Sequence[Process], status: str, stat: str) -> int | No
     return next(same, None)
 
 
+def is_hidden(table: Sequence[Process], status: str, stat: str, *, since: int, until: int) -> bool:
+    """Whether a living process of this host, by its /proc files, should stand in the table and does not.
+
+    The helper runs as the command's own user, whose processes can write in its memory. `until`: when the
+    helper began; what is younger it need not have seen.
+    """
+    found = re.search(r"^NSpid:\s*\d+\s(?:.*\s)?(\d+)$", status, re.MULTILINE)
+    fields = stat.rpartition(") ")[2].split()
+    if not found or len(fields) < _STAT_START or fields[0] in "ZX":
+        return False
+    pid, start = int(found[1]), int(fields[_STAT_START - 1])
+    return since <= start < until and not any(p.pid == pid and p.start == start for p in table)
+
+
 def boot_ticks() -> int:
     """Clock ticks since this host's boot, as /proc/PID/stat counts them; a little early on purpose."""
     uptime = float(Path("/proc/uptime").read_text().split()[0])
@@ -207,11 +222,12 @@ class Reaper:
         """Kill all of the run's processes; at the last resort the container. False if that was needed."""
         try:
             for pause_s in _PAUSES_S:
+                began = boot_ticks()
                 left = self._helper("KILL", rounds=50)
                 if left is None:
                     break
                 verdict, strays = judge(left, since=self.since, alone=self._alone(), entry=self._entry(left))
-                if verdict is Verdict.CLEAN:
+                if verdict is Verdict.CLEAN and not self._hides(left, until=began):
                     return True
                 if verdict is Verdict.STRAYS:
                     self._kill(strays, "KILL")
@@ -243,6 +259,19 @@ class Reaper:
             return find_entry(processes, (proc / "status").read_text(), (proc / "stat").read_text())
         except (OSError, ValueError):
             return None
+
+    def _hides(self, table: Sequence[Process], *, until: int) -> bool:
+        """Does this host see a process of the run that the helper did not? False where it sees none."""
+        observed = self.engine.inspect(self.container_id)
+        for pid in member_pids(observed.pid) if observed and observed.pid else ():
+            try:
+                proc = Path(f"/proc/{pid}")
+                status, stat = (proc / "status").read_text(), (proc / "stat").read_text()
+            except (OSError, ValueError):
+                continue
+            if is_hidden(table, status, stat, since=self.since, until=until):
+                return True
+        return False
 
     def _alone(self) -> bool:
         observed = self.engine.inspect(self.container_id)

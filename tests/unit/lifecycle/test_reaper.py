@@ -11,6 +11,7 @@ from openclaw_sandbox.lifecycle.reaper import (
     Process,
     Verdict,
     find_entry,
+    is_hidden,
     judge,
     parse_processes,
 )
@@ -181,3 +182,20 @@ def test_the_entry_is_found_by_number_and_start() -> None:
 )
 def test_anything_else_is_not_the_entry(status: str, stat: str) -> None:
     assert find_entry(TABLE, status, stat) is None
+
+
+@pytest.mark.parametrize(
+    ("table", "status", "stat", "hidden"),
+    [
+        (TABLE, STATUS, STAT, False),
+        (TABLE[:2], STATUS, STAT, True),
+        ([*TABLE[:2], process(20, 0, BEFORE)], STATUS, STAT, True),  # another one of that number
+        (TABLE[:2], STATUS, STAT.replace(") S ", ") Z "), False),
+        (TABLE[:2], STATUS, STAT.replace(str(LATER), str(BEFORE)), False),
+        (TABLE[:2], STATUS, STAT.replace(str(LATER), "1300"), False),  # younger than the table
+        (TABLE[:2], "NSpid:\t4711\n", STAT, False),  # of this host itself
+        (TABLE[:2], STATUS, "", False),
+    ],
+)
+def test_what_the_helper_must_have_seen(table: list[Process], status: str, stat: str, hidden: bool) -> None:
+    assert is_hidden(table, status, stat, since=SINCE, until=1200) is hidden

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import stat
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ def plan_user(policy: EffectivePolicy) -> str:
     Raises:
         WorkspaceError: nobody but root could use the workspace.
     """
+    if policy.workspace.access is not WorkspaceAccess.RW:
+        _refuse_link(policy.workspace)
     configured = policy.hardening.user
     if configured:
         numeric = parse_user(configured)
@@ -39,7 +42,7 @@ def plan_user(policy: EffectivePolicy) -> str:
     fits = owner_for(found)
     if fits is not None:
         return fits.text()
-    if access is WorkspaceAccess.NONE and operator.uid == 0:
+    if access is WorkspaceAccess.NONE and operator.uid == 0 and _is_ours(policy):
         return owner_of_new_folder(operator).text()
     raise _root_owned(folder)
 
@@ -47,8 +50,8 @@ def plan_user(policy: EffectivePolicy) -> str:
 def prepare_workspace(policy: EffectivePolicy) -> str:
     """Make the folders that are missing and hand ours to the sandbox; the `uid:gid` that can use them.
 
-    The sandbox's own folder belongs to this tool, which may give it away. The agent's workspace belongs to
-    the operator: it is made when missing, and otherwise never touched.
+    A sandbox's folder where this tool keeps them is given away with all that is in it. Any other folder (the
+    agent's workspace, a workspaceRoot of the operator's) is made when missing, and otherwise never touched.
 
     Raises:
         WorkspaceError: a folder cannot be made or used.
@@ -75,9 +78,26 @@ def _prepare(policy: EffectivePolicy) -> str:
         _check_usable(space.agent_workspace_dir, owner, write=space.access is WorkspaceAccess.RW)
     if space.access is not WorkspaceAccess.RW:
         _make(space.sandbox_dir, owner)
-        _give(space.sandbox_dir, owner)
+        if _is_ours(policy):
+            _give(space.sandbox_dir, owner)
         _check_usable(space.sandbox_dir, owner, write=space.access is WorkspaceAccess.NONE)
     return user
+
+
+def _is_ours(policy: EffectivePolicy) -> bool:
+    """Whether the sandbox's folder lies where this tool keeps them: a workspaceRoot may be any folder."""
+    kept = policy.state_dir / "sandboxes"
+    folder = policy.workspace.sandbox_dir
+    return folder == kept or kept in folder.parents
+
+
+def _refuse_link(space: Workspace) -> None:
+    """Who runs in a shared sandbox can write beside other scopes' folders, and so put a link there."""
+    if space.sandbox_dir != space.root and space.sandbox_dir.is_symlink():
+        raise WorkspaceError(
+            f"The sandbox's folder {space.sandbox_dir} is a link: it could lead anywhere on this machine.",
+            hint=f"Look where it leads, then remove it: rm {shlex.quote(str(space.sandbox_dir))}",
+        )
 
 
 def _owner_of(folder: Path) -> Owner | None:
@@ -98,11 +118,11 @@ def _make(folder: Path, owner: Owner | None) -> None:
         with contextlib.suppress(FileExistsError):
             folder.mkdir()
             if owner is not None and os.getuid() == 0:
-                os.chown(folder, owner.uid, owner.gid)
+                os.chown(folder, owner.uid, owner.gid, follow_symlinks=False)
     except OSError as error:
         raise WorkspaceError(
             f"The workspace {folder} cannot be made: {error.strerror}.",
-            hint=f"Make it yourself, as the user who runs this: mkdir -p {folder}",
+            hint=f"Make it yourself, as the user who runs this: mkdir -p {shlex.quote(str(folder))}",
         ) from None
     if not folder.is_dir():
         raise WorkspaceError(f"The workspace {folder} is not a folder.", hint="Move what stands there away.")
@@ -122,7 +142,7 @@ def _give(folder: Path, owner: Owner | None) -> None:
                 found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
                 if found.st_uid == 0 and (stat.S_ISDIR(found.st_mode) or found.st_nlink == 1):
                     os.chown(name, owner.uid, owner.gid, dir_fd=descriptor, follow_symlinks=False)
-    os.chown(folder, owner.uid, owner.gid)
+    os.chown(folder, owner.uid, owner.gid, follow_symlinks=False)
 
 
 def _check_usable(folder: Path, owner: Owner | None, *, write: bool) -> None:
@@ -138,16 +158,16 @@ def _check_usable(folder: Path, owner: Owner | None, *, write: bool) -> None:
     else:
         granted = found.st_mode
     if granted & wanted != wanted:
-        what = "write to" if write else "read"
+        what, quoted = "write to" if write else "read", shlex.quote(str(folder))
         raise WorkspaceError(
             f"The sandbox's user {owner.text()} may not {what} the workspace {folder} "
             f"(owner {found.st_uid}:{found.st_gid}, mode {stat.S_IMODE(found.st_mode):04o}).",
-            hint=f"Give it to him: sudo chown -R {owner.text()} {folder} && sudo chmod u+rwx {folder}",
+            hint=f"Give it to him: sudo chown -R {owner.text()} {quoted} && sudo chmod u+rwx {quoted}",
         )
 
 
 def _root_owned(folder: Path) -> WorkspaceError:
     return WorkspaceError(
         f"The workspace {folder} belongs to root, and no sandbox runs as root.",
-        hint=f"Give it to an ordinary user: sudo chown -R 1000:1000 {folder}",
+        hint=f"Give it to an ordinary user: sudo chown -R 1000:1000 {shlex.quote(str(folder))}",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -139,7 +140,7 @@ def test_a_workspace_of_roots_is_refused_with_what_mends_it(access: str, sandbox
         mend = answered.error["hint"].partition("sudo ")[2]
         assert mend.startswith("chown -R ")
         if AS_ROOT:
-            os.system(mend)
+            subprocess.run(mend, shell=True, check=True)
             assert sandbox.run("touch" if access == "rw" else "ls", "/workspace").status == 0
     finally:
         if AS_ROOT:
@@ -172,6 +173,37 @@ def test_a_workspace_that_is_no_folder_is_refused(kind: str, sandbox: Sandbox) -
     assert str(folder) in done.said
     assert "Traceback" not in done.said
     assert "bug" not in done.said
+
+
+def test_a_link_in_the_place_of_a_sandboxs_folder_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A shared sandbox can write beside the others' folders: such a link would open any folder to the next."""
+    (tmp_path / "secret").write_text("s3cret")
+    before = tmp_path.stat()
+    sandbox.workspace.parent.mkdir(parents=True)
+    sandbox.workspace.symlink_to(tmp_path)
+    for flags in ([], ["--rm"], ["--dry-run"]):
+        done = sandbox.run("ls", flags=flags)
+        assert (done.status, done.out) == (125, b"")
+        assert "is a link" in done.said
+    assert (tmp_path.stat().st_uid, tmp_path.stat().st_ctime_ns) == (before.st_uid, before.st_ctime_ns)
+    assert sandbox.containers() == []
+
+
+@pytest.mark.parametrize("scope", ["shared", "agent"])
+def test_a_folder_that_is_not_ours_is_never_given_away(scope: str, sandbox: Sandbox) -> None:
+    """`workspaceRoot` may name any folder of the operator's, and root's files in it stay root's."""
+    root = sandbox.tool.home / "root of mine"
+    root.mkdir()
+    (root / "file").write_text("mine")
+    sandbox.configure(scope=scope, workspaceRoot=str(root))
+    done = sandbox.run("true", flags=["-q"])
+    if AS_ROOT and scope == "shared":
+        assert done.status == 125
+        assert f"The workspace {root} belongs to root" in done.said
+        assert f"chown -R 1000:1000 '{root}'" in done.said
+    else:
+        assert done.status == 0, done.said
+    assert {path.stat().st_uid for path in (root, root / "file")} == {os.geteuid()}
 
 
 ODD_NAMES = [

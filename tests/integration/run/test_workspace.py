@@ -176,7 +176,7 @@ def test_a_workspace_that_is_no_folder_is_refused(kind: str, sandbox: Sandbox) -
 
 
 def test_a_link_in_the_place_of_a_sandboxs_folder_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
-    """A shared sandbox can write beside the others' folders: such a link would open any folder to the next."""
+    """A shared sandbox can write beside the others' folders: the link would open any folder to the next."""
     (tmp_path / "secret").write_text("s3cret")
     before = tmp_path.stat()
     sandbox.workspace.parent.mkdir(parents=True)

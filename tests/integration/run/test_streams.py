@@ -224,5 +224,5 @@ def test_too_much_output_is_cut_in_the_middle(warm: Sandbox) -> None:
     assert done.status == 137
     assert done.out.startswith(b"y\ny\n")
     assert 64 * 1024 <= len(done.out) <= 96 * 1024
-    assert "wrote more than 65536 bytes" in done.said
+    assert "it wrote more than 64 KiB" in done.said
     assert not list(matching(warm.processes(), "sleep 612"))

@@ -32,20 +32,24 @@ class Mortal:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        """As a service manager does: an engine that gives up, right after its death, is started again."""
+        self._launch()
+        eventually(self._answers, timeout_s=90)
+
+    def _launch(self) -> None:
         # In the machine's own namespace it would take docker0 from the machine's engine.
         command = (
             f"ip link set lo up; exec dockerd --data-root {self.folder}/data --exec-root {self.folder}/exec"
             f" --pidfile {self.folder}/pid -H {self.address}"
         )
-        self._process = subprocess.Popen(
-            ["unshare", "-n", "sh", "-c", command],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        eventually(self._answers, timeout_s=60)
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                ["unshare", "-n", "-m", "sh", "-c", command], stdout=log, stderr=log, start_new_session=True
+            )
 
     def _answers(self) -> bool:
+        if self._process is not None and self._process.poll() is not None:
+            self._launch()
         answered = subprocess.run(["docker", "-H", self.address, "version"], capture_output=True, check=False)
         return answered.returncode == 0
 
@@ -64,9 +68,10 @@ class Mortal:
 
     def end(self) -> None:
         assert self._process is not None
-        with contextlib.closing(docker.DockerClient(self.address, timeout=60)) as client:
-            for container in client.containers.list(all=True):
-                container.remove(force=True)
+        if self._process.poll() is None and self._answers():
+            with contextlib.closing(docker.DockerClient(self.address, timeout=60)) as client:
+                for container in client.containers.list(all=True):
+                    container.remove(force=True)
         self._process.terminate()
         self._process.wait(60)
 

@@ -55,8 +55,9 @@ VERBS = {
 
 def run_cli(argv: Sequence[str]) -> int:
     """Carry out one command line; the exit status. Never raises, except for what ends the interpreter."""
-    for signum in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signum, _on_terminate)
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(signum) is not signal.SIG_IGN:  # nohup
+            signal.signal(signum, _on_interrupt if signum == signal.SIGINT else _on_terminate)
     try:
         return _carry_out(argv)
     except KeyboardInterrupt:
@@ -120,6 +121,12 @@ class Terminated(BaseException):
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
         self.signum = signum
+
+
+def _on_interrupt(signum: int, _frame: object) -> None:
+    """The first Ctrl-C undoes what is half-made. The second leaves at once: the next tool clears up."""
+    signal.signal(signum, lambda *_: os._exit(128 + signum))
+    raise KeyboardInterrupt
 
 
 def _on_terminate(signum: int, _frame: object) -> None:

@@ -192,11 +192,17 @@ def _streams(request: RunRequest, capture: Capture | None) -> Streams:
 
 
 def _stdin() -> int | None:
-    """The input for the command; None if this tool was started with its stdin closed."""
+    """The input for the command; None if there is none for it.
+
+    That is so if stdin was closed, and for a job in a terminal's background, which reading would stop.
+    """
     try:
-        return sys.stdin.fileno() if sys.stdin is not None else None
+        descriptor = sys.stdin.fileno() if sys.stdin is not None else None
+        if descriptor is not None and os.isatty(descriptor):
+            return descriptor if os.tcgetpgrp(descriptor) == os.getpgrp() else None
     except (OSError, ValueError):
         return None
+    return descriptor
 
 
 def _dry_run(ui: Ui, blueprint: Blueprint, request: RunRequest, engine: Engine) -> int:

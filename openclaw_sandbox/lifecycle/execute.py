@@ -152,9 +152,9 @@ class Execution:
                 threading.Thread(target=self._pump_input, args=feed, daemon=True).start()
             self._serve_until_streams_end(deadline)
             status = self._await_exit(deadline)
-        self.on_tick()
-        if self._ending is Ending.INTERRUPTED and not self.killed:
-            self._end()  # what outlived the interrupted command
+            self.on_tick()
+            if self._ending is Ending.INTERRUPTED and not self.killed:
+                self._end()  # what outlived the interrupted command
         return self._result(status, time.monotonic() - self._started)
 
     def stop(self, ending: Ending) -> None:
@@ -331,7 +331,11 @@ class Execution:
         def notice(signum: int, _frame: object) -> None:
             self._events.put(_Event("signal", signum=signum))
 
-        before = {signum: signal.signal(signum, notice) for signum in _SIGNALS}
+        # nohup has us ignore SIGHUP. SIGINT is heard all the same: a script's `kill -INT $!` means this run,
+        # although shells without job control start every background job with SIGINT ignored.
+        ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        heard = [signum for signum in _SIGNALS if not (ignored and signum == signal.SIGHUP)]
+        before = {signum: signal.signal(signum, notice) for signum in heard}
         if self._streams.tty is not None:
             before[signal.SIGWINCH] = signal.signal(signal.SIGWINCH, self._resize)
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from openclaw_sandbox.engine.base import ContainerState
 from openclaw_sandbox.errors import EngineError, UsageError
-from openclaw_sandbox.lifecycle.ensure import create
+from openclaw_sandbox.lifecycle.make import create, discard, finish
 from openclaw_sandbox.lifecycle.starting import start
 from openclaw_sandbox.policy.environment import is_secret
 from openclaw_sandbox.spec import labels
@@ -45,8 +45,9 @@ def start_job(blueprint: Blueprint, request: RunRequest, engine: Engine) -> str:
     try:
         start(engine, container_id, spec)
     except BaseException:
-        engine.remove(container_id, force=True)
+        discard(container_id, engine)
         raise
+    finish(container_id)
     return spec.name
 
 

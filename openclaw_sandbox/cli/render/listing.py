@@ -94,8 +94,10 @@ class Shown:
         drifted = sum(verdict.match is Match.DRIFTED for verdict in self.verdicts)
         if drifted:
             ui.note(f"{drifted} drifted. Bring up to date: openclaw-sandbox recreate --drifted")
-        compared = zip(self.items, self.verdicts, strict=True)
-        unknown = Counter(v.reason for i, v in compared if v.match is Match.UNKNOWN and v.reason and i.ours)
+        pairs = zip(self.items, self.verdicts, strict=True)
+        unknown = Counter(
+            v.reason for i, v in pairs if v.match is Match.UNKNOWN and v.reason and _compared(i)
+        )
         for reason, count in unknown.items():
             ui.note(f"{count} not compared: {reason}")
         states = Counter(item.state for item in self.items)
@@ -162,8 +164,13 @@ def _state(item: Item) -> str:
     return f"{item.state.value} ({item.role.value})"
 
 
+def _compared(item: Item) -> bool:
+    """Whether there is anything that a policy could ask for."""
+    return item.ours and item.observed is not None and item.role in (Role.SANDBOX, Role.BROWSER)
+
+
 def _drift(item: Item, verdict: Verdict) -> str:
-    if not item.ours:
+    if not _compared(item):
         return "-"
     match verdict.match:
         case Match.MATCHES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -81,6 +82,21 @@ def test_other_signals_leave_nothing(
         assert sandbox.containers() == []
     else:
         assert sandbox.processes() == []
+
+
+@pytest.mark.parametrize("way", [[], ["--rm"]])
+def test_what_we_were_told_to_ignore_is_ignored(way: list[str], warm: Sandbox) -> None:
+    """nohup."""
+    script = 'trap "" HUP; exec "$@"'
+    tool = replace(warm.tool, before=("sh", "-c", script, "sh"))
+    process = tool.start("run", *way, "--", "sh", "-c", "echo up; read line; echo $line; exit 8")
+    assert process.stdout
+    assert process.stdout.readline() == b"up\n"
+    for _ in range(3):
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.1)
+    out, _ = process.communicate(b"still here\n", timeout=60)
+    assert (process.returncode, out) == (8, b"still here\n")
 
 
 def test_a_command_may_tidy_up_when_interrupted(warm: Sandbox) -> None:

@@ -141,3 +141,11 @@ def test_an_interactive_shell(warm: Sandbox, terminal: Terminal) -> None:
     terminal.type(b"exit 4\n")
     assert terminal.finish() == 4
     assert not terminal.is_raw()
+
+
+def test_a_job_in_the_background_does_not_take_the_terminals_keys(warm: Sandbox, terminal: Terminal) -> None:
+    script = 'set -m; "$@" & wait $!; echo "ended with $?"'
+    argv = ["sh", "-c", script, "sh", *warm.tool.argv("run", "--", "sh", "-c", "cat; echo done; exit 6")]
+    terminal.start(argv, env=warm.tool.environment())
+    terminal.read_until(b"ended with 6")
+    assert b"done" in terminal.seen

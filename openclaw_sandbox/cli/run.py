@@ -13,6 +13,7 @@ from openclaw_sandbox.cli import options
 from openclaw_sandbox.cli.render.run import Capture, run_document, tell
 from openclaw_sandbox.cli.ui import ColorChoice, Ui, now_ms
 from openclaw_sandbox.errors import UsageError
+from openclaw_sandbox.lifecycle.plan import OnBusy
 
 if TYPE_CHECKING:
     from openclaw_sandbox.engine.base import Engine
@@ -59,6 +60,9 @@ def run(
     max_output: Annotated[
         str | None, typer.Option("--max-output", metavar="SIZE", help="End it when it wrote more: 10m.")
     ] = None,
+    on_busy: Annotated[
+        OnBusy, typer.Option("--on-busy", help="When the sandbox must be replaced and a command runs in it.")
+    ] = OnBusy.REFUSE,
     rm: Annotated[bool, typer.Option("--rm", help="A container for this command alone.")] = False,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Start it and leave: prints a name for `logs`.")
@@ -93,6 +97,7 @@ def run(
         timeout_s=None if timeout is None else parse_duration(timeout, flag="--timeout"),
         output_limit=None if max_output is None else _size(max_output),
         alone=rm,
+        on_busy=on_busy,
     )
     policy = policy_of(context, session=session, agent=agent)
     require_runnable(policy, ui)

@@ -16,6 +16,8 @@ from openclaw_sandbox.lifecycle.counters import Meter
 from openclaw_sandbox.lifecycle.diskwatch import DiskWatch
 from openclaw_sandbox.lifecycle.ensure import Blueprint, Ready, create, ensure, make
 from openclaw_sandbox.lifecycle.execute import Bounds, Ending, Execution, exit_status
+from openclaw_sandbox.lifecycle.make import discard
+from openclaw_sandbox.lifecycle.plan import OnBusy
 from openclaw_sandbox.lifecycle.reaper import MARK, Reaper, boot_ticks
 from openclaw_sandbox.lifecycle.starting import start
 from openclaw_sandbox.lifecycle.streams import raw_terminal, size_from_the_start
@@ -48,6 +50,7 @@ class RunRequest:
     timeout_s: float | None = None
     output_limit: int | None = None  # bytes on both streams together
     alone: bool = False
+    on_busy: OnBusy = OnBusy.REFUSE
 
 
 class Listener(Protocol):
@@ -55,6 +58,10 @@ class Listener(Protocol):
 
     def debug(self, text: str) -> None:
         """A step."""
+        ...
+
+    def note(self, text: str) -> None:
+        """What may be worth knowing: a setup command's output."""
         ...
 
     def warn(self, text: str) -> None:
@@ -99,11 +106,11 @@ def run(
         try:
             return _run_in(ready, blueprint, request, engine, streams)
         finally:
-            engine.remove(ready.container_id, force=True)
+            discard(ready.container_id, engine)
             close_way_out(blueprint.policy, engine, ready.container_id)
     pauses = iter(_RETRY_PAUSES_S)
     while True:
-        ready = ensure(blueprint, engine, log=listener.debug)
+        ready = ensure(blueprint, engine, on_busy=request.on_busy, log=listener.debug, show=listener.note)
         _tell(ready.warnings, listener)
         pause_s = next(pauses, None)
         try:
@@ -288,4 +295,4 @@ def _run_as_main_process(
         site = Site(blueprint, engine, container_id, fresh=True)
         return _drive(_MainCommand(engine, container_id, stream), site, request, streams)
     finally:
-        engine.remove(container_id, force=True)
+        discard(container_id, engine)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import signal
 import socket
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,8 @@ _leftovers = pytest.StashKey[list[str]]()
 def pytest_configure(config: pytest.Config) -> None:
     # In the environment, so that the workers of one parallel run share it.
     os.environ.setdefault(_RUN_VARIABLE, secrets.token_hex(3))
+    # A script's background job starts with SIGINT ignored, and hands that on to every program under test.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

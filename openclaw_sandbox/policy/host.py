@@ -77,7 +77,7 @@ class RealHost:
     def is_socket(self, path: str) -> bool:
         """See HostFacts."""
         try:
-            return stat.S_ISSOCK(os.stat(path).st_mode)  # noqa: PTH116  as above
+            return stat.S_ISSOCK(os.stat(path).st_mode)  # noqa: PTH116  paths are text here: they may hold any byte
         except (OSError, ValueError):
             return False
 
@@ -86,7 +86,7 @@ class RealHost:
         import json
 
         try:
-            if os.stat(path).st_size > _MAX_STORE_BYTES:  # noqa: PTH116  as above
+            if os.stat(path).st_size > _MAX_STORE_BYTES:  # noqa: PTH116  paths are text here: they may hold any byte
                 return None
             return json.loads(Path(path).read_bytes())
         except (OSError, ValueError, RecursionError):

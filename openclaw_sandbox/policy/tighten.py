@@ -6,6 +6,7 @@ and between the file's own blocks, the strictest value wins; the looser one stay
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
@@ -29,10 +30,6 @@ def _as_swap(value: int) -> float:
 
 def _plain(value: Any) -> Any:
     return value
-
-
-def _false_first(value: bool) -> bool:  # noqa: FBT001  an order, called by position
-    return not value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +95,7 @@ LIMITS: tuple[Limit, ...] = (
         key="readonly_root",
         field="read_only_root",
         value_key="docker.readOnlyRoot",
-        order=_false_first,
+        order=operator.not_,
     ),
 )
 

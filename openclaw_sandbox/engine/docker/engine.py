@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
-import socket
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from openclaw_sandbox.engine.base import (
-    ContainerState,
     ExecOutput,
     ExecSpec,
     ExecStatus,
     Observed,
-    ObservedMount,
     StartedExec,
 )
 from openclaw_sandbox.engine.docker import failure, translate
 from openclaw_sandbox.engine.docker.daemon import has_project_quota, ulimit_ceilings
+from openclaw_sandbox.engine.docker.documents import parse_inspected, parse_listed
 from openclaw_sandbox.engine.docker.frames import STDERR, Demultiplexer
 from openclaw_sandbox.engine.docker.info import parse_image, parse_info
 from openclaw_sandbox.engine.docker.networks import DockerNetworks
-from openclaw_sandbox.errors import EngineError, EngineHangingError, EngineLostError
+from openclaw_sandbox.engine.docker.stream import Capture, DockerStream
+from openclaw_sandbox.errors import EngineError, EngineLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from openclaw_sandbox.engine.base import EngineInfo, ImageInfo, Sink
     from openclaw_sandbox.engine.docker.wire import Response, Transport
@@ -108,7 +106,7 @@ class DockerEngine:
             return None
         document = self._ok(response, f"inspect {name_or_id}").json()
         with self._parsing(f"inspect {name_or_id}"):
-            return _observed(document)
+            return parse_inspected(document)
 
     def list(
         self, *, labels: Sequence[str] = (), all_states: bool = True, sizes: bool = False
@@ -119,7 +117,7 @@ class DockerEngine:
         response = self._http.request("GET", path, timeout_s=_SLOW_S if sizes else _QUICK_S)
         listed = self._ok(response, "list containers").json() or ()
         with self._parsing("list containers"):
-            return [_listed(item) for item in listed]
+            return [parse_listed(item) for item in listed]
 
     def remove(self, container_id: str, *, force: bool = False) -> bool:
         """See Engine.remove."""
@@ -245,7 +243,7 @@ class DockerEngine:
         deadline = time.monotonic() + timeout_s
         started = self.exec_start(container_id, spec)
         stream = started.stream
-        captured = _Capture(limit_bytes, lambda: stream.set_deadline(max(deadline - time.monotonic(), 0.001)))
+        captured = Capture(limit_bytes, lambda: stream.set_deadline(max(deadline - time.monotonic(), 0.001)))
         try:
             stream.set_deadline(timeout_s)
             if spec.stdin:
@@ -284,168 +282,3 @@ class DockerEngine:
 
 def _overlay_quota(info: EngineInfo) -> bool:
     return info.storage_driver == "overlay2" and has_project_quota(info.root_dir)
-
-
-class _Capture:
-    """The first `limit_bytes` of both streams; `on_piece` is called for each piece."""
-
-    def __init__(self, limit_bytes: int, on_piece: Callable[[], None]) -> None:
-        self.out, self.err = bytearray(), bytearray()
-        self.truncated = False
-        self._left = limit_bytes
-        self._on_piece = on_piece
-
-    def _keep(self, buffer: bytearray, data: memoryview) -> None:
-        self._on_piece()
-        buffer += data[: self._left]
-        self.truncated = self.truncated or len(data) > self._left
-        self._left -= min(self._left, len(data))
-
-    def stdout(self, data: memoryview) -> None:
-        self._keep(self.out, data)
-
-    def stderr(self, data: memoryview) -> None:
-        self._keep(self.err, data)
-
-
-class DockerStream:
-    """See Stream."""
-
-    def __init__(
-        self, transport: Transport, path: str, sock: socket.socket, leftover: bytes, *, tty: bool
-    ) -> None:
-        self._path = path
-        self._http = transport
-        self._sock = sock
-        self._leftover = leftover
-        self._tty = tty
-
-    def set_deadline(self, timeout_s: float | None) -> None:
-        """Seconds of silence after which `pump` raises EngineHangingError; None waits for ever."""
-        self._sock.settimeout(timeout_s)
-
-    def pump(self, stdout: Sink, stderr: Sink) -> None:
-        """See Stream.pump."""
-        frames = Demultiplexer(lambda stream, piece: (stderr if stream == STDERR else stdout)(piece))
-        data = self._leftover
-        while True:
-            if data and self._tty:
-                stdout(memoryview(data))
-            elif data:
-                frames.feed(data)
-            data = self._receive()
-            if not data:
-                break
-        if not frames.complete:
-            raise EngineLostError("The engine broke off in the middle of the command's output.")
-
-    def _receive(self) -> bytes:
-        try:
-            return self._sock.recv(_CHUNK)
-        except TimeoutError:
-            raise EngineHangingError("The command in the sandbox did not end in time.") from None
-        except OSError as error:
-            raise EngineLostError(f"The connection to the engine broke: {error.strerror or error}.") from None
-
-    def write(self, data: bytes) -> bool:
-        """See Stream.write."""
-        try:
-            self._sock.sendall(data)
-        except OSError:
-            return False
-        return True
-
-    def close_stdin(self) -> None:
-        """See Stream.close_stdin."""
-        with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_WR)
-
-    def resize(self, *, rows: int, columns: int) -> bool:
-        """See Stream.resize."""
-        if not (self._tty and rows and columns):
-            return True
-        path = f"{self._path}/resize?h={rows}&w={columns}"
-        try:
-            return self._http.request("POST", path, timeout_s=_QUICK_S).status < 300
-        except EngineError:
-            return False
-
-    def close(self) -> None:
-        """See Stream.close."""
-        with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RDWR)
-        self._sock.close()
-
-
-# ---- the engine's documents
-
-
-def _listed(document: dict[str, Any]) -> Observed:
-    names = document.get("Names") or ["/"]
-    return Observed(
-        id=str(document["Id"]),
-        name=str(names[0]).removeprefix("/"),
-        image=str(document.get("Image") or ""),
-        image_id=str(document.get("ImageID") or ""),
-        labels=dict(document.get("Labels") or {}),
-        state=_state(document.get("State")),
-        created_at_ms=int(document.get("Created") or 0) * 1000,
-        mounts=tuple(_mount(item) for item in document.get("Mounts") or ()),
-        size_bytes=_size(document.get("SizeRw"), document.get("SizeRootFs")),
-    )
-
-
-def _observed(document: dict[str, Any]) -> Observed:
-    state, config = document.get("State") or {}, document.get("Config") or {}
-    return Observed(
-        id=str(document["Id"]),
-        name=str(document.get("Name", "")).removeprefix("/"),
-        image=str(config.get("Image") or ""),
-        image_id=str(document.get("Image") or ""),
-        labels=dict(config.get("Labels") or {}),
-        state=_state(state.get("Status")),
-        created_at_ms=_rfc3339_ms(str(document.get("Created") or "")),
-        pid=int(state.get("Pid") or 0),
-        exit_code=int(state.get("ExitCode") or 0),
-        oom_killed=bool(state.get("OOMKilled")),
-        error=str(state.get("Error") or ""),
-        started_at=str(state.get("StartedAt") or ""),
-        finished_at=str(state.get("FinishedAt") or ""),
-        exec_ids=tuple(document.get("ExecIDs") or ()),
-        mounts=tuple(_mount(item) for item in document.get("Mounts") or ()),
-        raw=document,
-    )
-
-
-def _state(word: object) -> ContainerState:
-    """A word that is none of Docker's (Podman has "configured") means that it cannot be used as it is."""
-    try:
-        return ContainerState(word)
-    except ValueError:
-        return ContainerState.DEAD
-
-
-def _size(written: object, whole: object) -> int | None:
-    """Engines leave a size of 0 out; they leave out both when they were not asked."""
-    if isinstance(written, int):
-        return written
-    return 0 if isinstance(whole, int) else None
-
-
-def _mount(document: dict[str, Any]) -> ObservedMount:
-    return ObservedMount(
-        kind=str(document.get("Type") or ""),
-        source=str(document.get("Source") or ""),
-        destination=str(document.get("Destination") or ""),
-        read_only=not document.get("RW", True),
-    )
-
-
-def _rfc3339_ms(text: str) -> int:
-    from datetime import UTC, datetime
-
-    found = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?", text)
-    if not found:
-        return 0
-    whole = datetime.fromisoformat(found[1]).replace(tzinfo=UTC)
-    return int(whole.timestamp()) * 1000 + int((found[2] or "0").ljust(3, "0")[:3])

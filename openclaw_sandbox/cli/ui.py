@@ -122,12 +122,11 @@ def _json_text(value: Any, *, indent: int | None = None) -> str:
     stdout that is no UTF-8 may not have.
     """
     import json
+    import re
 
     ascii_only = (sys.stdout.encoding or "").lower() not in ("utf-8", "utf8")
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
-    if any("\ud800" <= char <= "\udfff" for char in text):
-        text = "".join(f"\\u{ord(c):04x}" if "\ud800" <= c <= "\udfff" else c for c in text)
-    return text
+    return re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def error_document(error: SandboxError) -> dict[str, Any]:

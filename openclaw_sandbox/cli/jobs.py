@@ -35,15 +35,15 @@ def logs(
     color: options.Color = ColorChoice.AUTO,
 ) -> int:
     """Show the output of a detached command, stdout and stderr apart."""
-    from openclaw_sandbox.cli.render.run import Capture, capture_document
+    from openclaw_sandbox.cli.render.capture import Capture
     from openclaw_sandbox.lifecycle.streams import fd_sink
 
     ui = Ui(as_json=as_json, quiet=quiet, verbose=verbose, color=color)
     engine, job = _find(context, ui, name)
     if as_json:
         capture = Capture()
-        engine.logs(job.id, capture.stdout.extend, capture.stderr.extend, follow=follow, tail=tail)
-        ui.json({"name": job.name, **capture_document(capture)})
+        engine.logs(job.id, capture.stdout.write, capture.stderr.write, follow=follow, tail=tail)
+        ui.json({"name": job.name}, capture.fields)
     else:
         sinks = fd_sink(sys.stdout.fileno()), fd_sink(sys.stderr.fileno())
         engine.logs(job.id, *sinks, follow=follow, tail=tail)
@@ -62,21 +62,21 @@ def attach(
 
     Ctrl-C leaves it running; `stop` ends it.
     """
-    from openclaw_sandbox.cli.render.run import Capture, capture_document
+    from openclaw_sandbox.cli.render.capture import Capture
     from openclaw_sandbox.lifecycle.streams import fd_sink
 
     ui = Ui(as_json=as_json, quiet=quiet, verbose=verbose, color=color)
     engine, job = _find(context, ui, name)
     capture = Capture()
     sinks = (
-        (capture.stdout.extend, capture.stderr.extend)
+        (capture.stdout.write, capture.stderr.write)
         if as_json
         else (fd_sink(sys.stdout.fileno()), fd_sink(sys.stderr.fileno()))
     )
     engine.logs(job.id, *sinks, follow=True, tail=0)
     status = engine.wait(job.id, timeout_s=None)
     if as_json:
-        ui.json({"name": job.name, "exitCode": status, **capture_document(capture)})
+        ui.json({"name": job.name, "exitCode": status}, capture.fields)
     return status
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from openclaw_sandbox.cli import options
-from openclaw_sandbox.cli.render.run import Capture, run_document, tell
+from openclaw_sandbox.cli.render.capture import Capture
+from openclaw_sandbox.cli.render.run import run_document, tell
 from openclaw_sandbox.cli.ui import ColorChoice, Ui, now_ms
 from openclaw_sandbox.errors import UsageError
 from openclaw_sandbox.lifecycle.plan import OnBusy
@@ -127,7 +128,7 @@ def _attached(ui: Ui, blueprint: Blueprint, request: RunRequest, engine: Engine)
     capture = Capture() if ui.as_json else None
     report = run_in_sandbox(blueprint, request, engine, _streams(request, capture), listener=ui)
     if capture is not None:
-        ui.json(run_document(report, capture))
+        ui.json(run_document(report), capture.fields)
     tell(ui, report)
     return report.exit_status
 
@@ -189,8 +190,8 @@ def _streams(request: RunRequest, capture: Capture | None) -> Streams:
     from openclaw_sandbox.lifecycle.streams import Streams, fd_sink
 
     return Streams(
-        stdout=capture.stdout.extend if capture else fd_sink(sys.stdout.fileno()),
-        stderr=capture.stderr.extend if capture else fd_sink(sys.stderr.fileno()),
+        stdout=capture.stdout.write if capture else fd_sink(sys.stdout.fileno()),
+        stderr=capture.stderr.write if capture else fd_sink(sys.stderr.fileno()),
         stdin=_stdin(),
         tty=sys.stdin.fileno() if request.tty else None,
     )

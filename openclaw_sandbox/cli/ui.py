@@ -13,10 +13,13 @@ from openclaw_sandbox import __version__
 from openclaw_sandbox.dataclass import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from openclaw_sandbox.errors import Issue, SandboxError
     from openclaw_sandbox.policy.model import Finding
+
+    #: Given what escapes a text for a JSON string: names, and the parts of their texts.
+    StreamFields = Callable[[Callable[[str], str]], Iterator[tuple[str, Iterator[str]]]]
 
 
 PROG = "openclaw-sandbox"
@@ -54,9 +57,18 @@ class Ui:
         sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
         sys.stdout.flush()
 
-    def json(self, value: Any) -> None:
-        """A JSON document, on stdout."""
-        self.out(_json_text(value, indent=2))
+    def json(self, value: Any, streams: StreamFields | None = None) -> None:
+        """A JSON document, on stdout. `streams`: more string fields of it, each in parts, of any size."""
+        text = _json_text(value, indent=2)
+        if streams is None:
+            self.out(text)
+            return
+        sys.stdout.write(text.removesuffix("\n}"))
+        for name, parts in streams(lambda part: _json_text(part)[1:-1]):
+            sys.stdout.write(f',\n  "{name}": "')
+            sys.stdout.writelines(parts)
+            sys.stdout.write('"')
+        self.out("\n}")
 
     def note(self, text: str) -> None:
         """What a human may like to know; silent with -q."""

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-from dataclasses import field
 from typing import TYPE_CHECKING, Any
-
-from openclaw_sandbox.dataclass import dataclass
 
 if TYPE_CHECKING:
     from openclaw_sandbox.cli.ui import Ui
     from openclaw_sandbox.lifecycle.run import RunReport
 
 
-@dataclass(frozen=True, slots=True)
-class Capture:
-    """Both streams of a command, for --json."""
-
-    stdout: bytearray = field(default_factory=bytearray)
-    stderr: bytearray = field(default_factory=bytearray)
-
-
-def run_document(report: RunReport, capture: Capture) -> dict[str, Any]:
-    """The answer of `run --json`. Times in milliseconds, sizes in bytes."""
+def run_document(report: RunReport) -> dict[str, Any]:
+    """The answer of `run --json`, without the streams. Times in milliseconds, sizes in bytes."""
     result, usage, cause = report.result, report.usage, report.cause
     return {
         "exitCode": report.exit_status,
@@ -42,21 +30,7 @@ def run_document(report: RunReport, capture: Capture) -> dict[str, Any]:
         "stdoutBytes": result.stdout_bytes,
         "stderrBytes": result.stderr_bytes,
         "leftOutBytes": result.left_out_bytes,
-        **capture_document(capture),
     }
-
-
-def capture_document(capture: Capture) -> dict[str, str]:
-    """Both streams as fields."""
-    return {**_stream("stdout", capture.stdout), **_stream("stderr", capture.stderr)}
-
-
-def _stream(name: str, data: bytearray) -> dict[str, str]:
-    """Text as it is; what is not UTF-8 in base64, said by a second key."""
-    try:
-        return {name: data.decode("utf-8")}
-    except UnicodeDecodeError:
-        return {name: base64.b64encode(data).decode("ascii"), f"{name}Encoding": "base64"}
 
 
 def tell(ui: Ui, report: RunReport) -> None:

@@ -4,6 +4,9 @@
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 started=$SECONDS
 
+# With stdin closed, the next file that a program opens would become its input.
+[[ -e /proc/self/fd/0 ]] || exec </dev/null
+
 step() { printf '\n==> %s  [%ds]\n' "$*" "$((SECONDS - started))"; }
 
 die() {

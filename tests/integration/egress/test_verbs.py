@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.engine
 
+_SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
+
 
 def write_hosts(box: Box, *entries: str) -> Path:
     """config.yml with these allowed hosts; openclaw.json with the world's name server."""
@@ -169,7 +171,8 @@ def test_pip_download(box: Box) -> None:
     shutil.copytree(
         Path(spec.origin).parent, workspace / "lib" / "pip", ignore=shutil.ignore_patterns("__pycache__")
     )
-    ca = next((os.environ[name] for name in ("PIP_CERT", "SSL_CERT_FILE") if os.environ.get(name)), "")
+    named = (os.environ.get(name, "") for name in ("PIP_CERT", "SSL_CERT_FILE"))
+    ca = next((file for file in (*named, _SYSTEM_CA) if Path(file).is_file()), "")
     extra = []
     if ca:  # a host behind a proxy that opens TLS has a certificate of its own
         shutil.copy(ca, workspace / "ca.pem")

@@ -34,11 +34,11 @@ class Daemon:
     client: docker.DockerClient
 
     def load(self, image: str) -> None:
-        """Take an image over from the machine's engine."""
+        """Take an image over from the machine's engine, under this name and no other that it has there."""
         ours = docker.from_env(timeout=300)
         try:
-            (loaded,) = self.client.images.load(ours.images.get(image).save(named=True))
-            assert loaded.tags
+            (loaded,) = self.client.images.load(ours.images.get(image).save(named=image))
+            assert loaded.tags == [image]
         finally:
             ours.close()
 
@@ -56,7 +56,11 @@ def private_daemon(folder: Path, runtimes: Mapping[str, Mapping[str, object]]) -
     )
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            ["unshare", "-n", "sh", "-c", command], stdout=log, stderr=log, start_new_session=True
+            ["unshare", "-n", "sh", "-c", command],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     try:
         client = _connect(socket, process, folder / "log")

@@ -74,9 +74,9 @@ class Witness:
         if spec.read_only_root:
             yield "/", "the root file system is read-only (docker.readOnlyRoot)"
         for tmpfs in spec.tmpfs:
-            yield tmpfs.destination, "file_access in config.yml hides it" if "ro" in tmpfs.options else ""
+            yield tmpfs.destination, "it is hidden from the sandbox" if "ro" in tmpfs.options else ""
         for path in spec.masked_paths:
-            yield path, "file_access in config.yml hides it"
+            yield path, "it is hidden from the sandbox"
         for mount in spec.mounts:
             why = f"{mount.destination} is mounted read-only ({mount.key})" if mount.read_only else ""
             yield mount.destination, why

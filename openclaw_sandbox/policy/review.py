@@ -9,6 +9,7 @@ from openclaw_sandbox.policy import binds, naming
 from openclaw_sandbox.policy.agents import find_agent, is_known
 from openclaw_sandbox.policy.layers import NEWER
 from openclaw_sandbox.policy.model import EffectivePolicy, Mode, Scope, WorkspaceAccess
+from openclaw_sandbox.policy.mounts import move, workspace_mounts
 from openclaw_sandbox.policy.sessions import agent_in_key
 
 if TYPE_CHECKING:
@@ -159,18 +160,28 @@ def _other_container(case: _Case) -> None:
 
 def _workspace_exposes(case: _Case) -> None:
     """The workspace is the operator's choice; one that holds credentials is at least said aloud."""
-    workspace, paths = case.policy.workspace, case.config.paths
-    if workspace.access is WorkspaceAccess.NONE:
-        return
-    folder = binds.normalize(str(workspace.agent_workspace_dir))
+    policy, paths = case.policy, case.config.paths
+    folders = [
+        (mount.destination, mount.source)
+        for mount in workspace_mounts(policy.workspace, policy.hardening.workdir)
+        if mount.source is not None
+    ]
     sensitive = binds.sensitive_paths(
         homes=(paths.home,), state_dir=paths.state_dir, config_file=paths.config_file
     )
-    inside = [entry.label for entry in sensitive if binds.is_under(entry.path, folder)]
-    if inside:
-        message = f"The workspace {folder} contains {inside[0]}: the sandbox can read it."
-        hint = "Give the agent a workspace of its own, or set workspaceAccess to none."
-        case.notes.warn("workspace.exposes", message, hint=hint, origin=case.origin("workspaceAccess"))
+    hidden = policy.hardening.hidden_paths
+    for place, folder in folders:
+        inside = [
+            entry.label
+            for entry in sensitive
+            if binds.is_under(entry.path, folder)
+            and not any(binds.is_under(move(entry.path, folder, place), path) for path in hidden)
+        ]
+        if inside:
+            message = f"The workspace {folder} is where {inside[0]} is kept: the sandbox can read such files."
+            hint = "Give the agent a workspace of its own, or set workspaceAccess to none."
+            case.notes.warn("workspace.exposes", message, hint=hint, origin=case.origin("workspaceAccess"))
+            return
 
 
 def _releases(case: _Case) -> None:

@@ -6,6 +6,8 @@ that multiply, custom tags, merge keys, keys given twice) one place where it is 
 
 from __future__ import annotations
 
+import re
+import sys
 from copy import deepcopy
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -25,6 +27,9 @@ MAX_YAML_BYTES = 256 << 10
 _MAX_DEPTH = 20
 _MAX_NODES = 10_000
 _MAX_ALIASES = 100
+_VERSION = re.compile(r"^%YAML[ \t]+(?!1\.[12]\s)", re.MULTILINE)
+_LONG_ESCAPE = re.compile(r"\\U([0-9a-fA-F]{8})")
+_OCTAL = re.compile(r"[-+]?0[0-7]+")
 _TAG = "tag:yaml.org,2002:"
 #: What the YAML parser says by pieces of its messages, in other words; the rest is passed on as it is.
 _WORDS = (
@@ -76,6 +81,9 @@ class YamlDocument(SourceText):
         except ReaderError as error:
             message = f"character U+{ord(text[error.position]):04X} is not allowed in YAML"
             raise self.refused(error.position + builder.skipped, message) from None
+        except (AssertionError, LookupError, ValueError, OverflowError):  # the parser's own slips
+            offset, message = _unexplained(text)
+            raise self.refused(offset + builder.skipped, message) from None
         return builder.root, builder.positions
 
 
@@ -113,6 +121,7 @@ class _Builder:
     documents: int = 0
     nodes: int = 0
     aliases: int = 0
+    old: bool = False  # a directive says YAML 1.1, where 017 is octal
 
     def build(self, events: Iterable[Any]) -> None:
         handlers = {
@@ -139,6 +148,7 @@ class _Builder:
         self.documents += 1
         if self.documents > 1:
             self._fail(event, "a second document begins here; this file is one document")
+        self.old = event.version == (1, 1)
 
     def _open(self, event: Any) -> None:
         if len(self.stack) == _MAX_DEPTH:
@@ -234,7 +244,7 @@ class _Builder:
         if kind == tag or kind not in _KINDS:
             self._fail(event, f"the tag {tag} is not supported")
         try:
-            return _KINDS[kind](text)
+            return _octal(text) if self.old and kind == "int" else _KINDS[kind](text)
         except ValueError:
             self._fail(event, f"this is no value of the kind {kind}")
 
@@ -242,6 +252,16 @@ class _Builder:
 def _in_words(error: MarkedYAMLError) -> str:
     said = str(error.problem or error.context or "this is no YAML")
     return next((words for piece, words in _WORDS if piece in said), said)
+
+
+def _unexplained(text: str) -> tuple[int, str]:
+    """Where and why the parser itself stumbled: another version of YAML, or an escape beyond Unicode."""
+    if version := _VERSION.search(text):
+        return version.end(), "only YAML 1.2 and 1.1 are supported"
+    beyond = (found for found in _LONG_ESCAPE.finditer(text) if int(found[1], 16) > sys.maxunicode)
+    if escape := next(beyond, None):
+        return escape.start(), f"there is no character {escape[0]}"
+    return 0, "the YAML parser cannot make sense of this file"
 
 
 def _size(value: Any) -> int:
@@ -253,6 +273,12 @@ def _integer(text: str) -> int:
     plain = text.replace("_", "").lower()
     base = {"0x": 16, "0o": 8, "0b": 2}.get(plain.lstrip("+-")[:2], 10)
     return int(plain, base)
+
+
+def _octal(text: str) -> int:
+    """A whole number of YAML 1.1, where a leading 0 means octal."""
+    plain = text.replace("_", "")
+    return int(plain, 8) if _OCTAL.fullmatch(plain) else _integer(text)
 
 
 def _float(text: str) -> float:

@@ -61,6 +61,11 @@ def test_the_old_words_for_booleans_by_directive() -> None:
     assert YamlDocument(FILE, "%YAML 1.1\n---\na: [yes, off]").data == {"a": [True, False]}
 
 
+def test_octal_numbers_of_the_old_version() -> None:
+    assert YamlDocument(FILE, "%YAML 1.1\n---\na: [017, -0_17, 0, 0x1f, 19]").data == {"a": [15, -15, 0, 31, 19]}
+    assert YamlDocument(FILE, "%YAML 1.2\n---\na: 017").data == {"a": 17}
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("start", ["", "\ufeff", "---\n"])
 def test_positions(start: str, end: str) -> None:
@@ -105,6 +110,10 @@ def test_an_alias_is_a_copy_that_stands_where_its_anchor_does() -> None:
         ("a: @x", "text that begins like this needs quotes", 1, 4),
         ("a: %x", "text that begins like this needs quotes", 1, 4),
         ('a: "\\q"', "found unknown escape character 'q'", 1, 6),
+        ('a: 1\nb: "\\U0001F980\\U00110000"', "there is no character \\U00110000", 2, 15),
+        ('a: "\\UFFFFFFFF"', "there is no character \\UFFFFFFFF", 1, 5),
+        ("%YAML 1.3\n---\na: 1", "only YAML 1.2 and 1.1 are supported", 1, 7),
+        ("# x\n%YAML 1." + "9" * 5000 + "\n---\na: 1", "only YAML 1.2 and 1.1 are supported", 2, 7),
         ('a: "\\ud800"', "this text holds half of a character (a lone surrogate)", 1, 4),
         ("a: 1\n\x01: 1", "character U+0001 is not allowed in YAML", 2, 1),
         ("a: 1\na: 2", 'the key "a" is given twice', 2, 1),

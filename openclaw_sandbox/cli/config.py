@@ -11,11 +11,10 @@ import typer
 from openclaw_sandbox.cli import options
 from openclaw_sandbox.cli.ui import ColorChoice, Ui
 from openclaw_sandbox.config.postures import Posture
-from openclaw_sandbox.errors import ConfigError, PromptRefusedError
+from openclaw_sandbox.errors import PromptRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from openclaw_sandbox.config.model import LoadedConfig
     from openclaw_sandbox.policy.model import EffectivePolicy
@@ -59,25 +58,31 @@ def init(
     A file that exists keeps its comments and its other keys. Status 2 without --force if it says one of the
     posture's keys already.
     """
-    from openclaw_sandbox.cli.context import load
+    from openclaw_sandbox.cli.context import load, whereabouts
+    from openclaw_sandbox.cli.edit_file import current_text, difference, one_editor, replace_text
     from openclaw_sandbox.config.agents import normalize_agent_id
+    from openclaw_sandbox.config.discover import state_paths
+    from openclaw_sandbox.config.hardening_file import HARDENING_FILE
     from openclaw_sandbox.config.postures import openclaw_block
 
     ui = Ui(as_json=as_json, quiet=quiet, verbose=verbose, color=color)
-    loaded = load(context)
     name = None if agent is None else normalize_agent_id(agent)
-    file, before, after, taken = _change(loaded, posture, name)
-    diff = _difference(file, before, after)
+    file = state_paths(**whereabouts(context)).state_dir / HARDENING_FILE
+    with one_editor(file, make=not dry_run):
+        loaded = load(context)
+        before = current_text(file)
+        after, taken = _change(loaded, before, posture, name)
+        diff = difference(file, before, after)
+        if not as_json:
+            ui.out(diff or f"{file} says all of this already.")
+        if taken and not (force or dry_run):
+            raise PromptRefusedError(
+                f"{file} says already: {', '.join(taken)}. Nothing was written.",
+                hint="Set them all the same: --force",
+            )
+        if not dry_run and diff:
+            replace_text(file, after)
     block = openclaw_block(posture, name)
-    if not as_json:
-        ui.out(diff or f"{file} says all of this already.")
-    if taken and not (force or dry_run):
-        raise PromptRefusedError(
-            f"{file} says already: {', '.join(taken)}. Nothing was written.",
-            hint="Set them all the same: --force",
-        )
-    if not dry_run and diff:
-        _write(file, after)
     if as_json:
         ui.json({"file": str(file), "changed": bool(diff) and not dry_run, "diff": diff, "openclaw": block})
         return 0
@@ -152,43 +157,17 @@ def show(
 
 
 def _change(
-    loaded: LoadedConfig, posture: Posture, agent: str | None
-) -> tuple[Path, str, str, tuple[str, ...]]:
-    """The file, its text before and after, and the keys that it says already."""
+    loaded: LoadedConfig, before: str, posture: Posture, agent: str | None
+) -> tuple[str, tuple[str, ...]]:
+    """The text of config.yml after it, and the posture's keys that it says already."""
+    from openclaw_sandbox.cli.edit_file import with_its_line_ends
     from openclaw_sandbox.config.postures import fresh_text, merged_text, overwritten
 
     hardening = loaded.hardening
     if hardening is None or not hardening.exists:
-        file = hardening.file if hardening else loaded.paths.state_dir / "config.yml"
-        return file, "", fresh_text(posture, agent), ()
-    try:
-        before = hardening.file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{hardening.file} cannot be read: {error}.") from None
-    after = merged_text(before, posture, agent)
-    return hardening.file, before, after, overwritten(hardening.data, posture, agent)
-
-
-def _difference(file: Path, before: str, after: str) -> str:
-    import difflib
-
-    lines = difflib.unified_diff(
-        before.splitlines(), after.splitlines(), fromfile=str(file), tofile=str(file), lineterm=""
-    )
-    return "\n".join(lines)
-
-
-def _write(file: Path, text: str) -> None:
-    """All of it or nothing; the file keeps its mode, a link stays one."""
-    try:
-        real = file.resolve()
-        real.parent.mkdir(parents=True, exist_ok=True)
-        fresh = real.with_name(f".{real.name}.new")
-        fresh.write_text(text, encoding="utf-8")
-        fresh.chmod(real.stat().st_mode & 0o777 if real.exists() else 0o600)
-        fresh.replace(real)
-    except OSError as error:
-        raise ConfigError(f"{file} cannot be written: {error.strerror or error}.") from None
+        return fresh_text(posture, agent), ()
+    after = with_its_line_ends(before, lambda text: merged_text(text, posture, agent))
+    return after, overwritten(hardening.data, posture, agent)
 
 
 def _document(policy: EffectivePolicy, redactor: Any) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from openclaw_sandbox.cli import options
 from openclaw_sandbox.cli.ui import ColorChoice, Ui, now_ms
-from openclaw_sandbox.errors import ConfigError, UsageError
+from openclaw_sandbox.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,7 +133,7 @@ def allow(
         return 0
     loaded = load(context)
     path = loaded.hardening.file if loaded.hardening else loaded.paths.state_dir / "config.yml"
-    diff = _edit(path, ("sandbox", "agents", policy.agent_id, "allowed_hosts"), host, dry_run=dry_run)
+    diff = _edit(path, policy.agent_id, host, dry_run=dry_run)
     if as_json:
         ui.json({"changed": not dry_run, "file": str(path), "diff": diff})
     else:
@@ -186,25 +186,21 @@ def _places(context: typer.Context, agent: str | None) -> list[Place]:
     return [place_of(policy)] if policy.egress is not None else []
 
 
-def _edit(path: Path, keys: tuple[str, ...], entry: str, *, dry_run: bool) -> str:
-    """Write the entry; the difference as a text. The file keeps its mode, and is never half written."""
-    import difflib
-
-    from openclaw_sandbox.config.edit_list import with_entry
-
-    try:
-        real = path.resolve()
-        before = real.read_text(encoding="utf-8") if real.exists() else ""
-        after = with_entry(before, keys, entry)
-        if not dry_run:
-            real.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fresh = real.with_name(f".{real.name}.new")
-            fresh.write_text(after, encoding="utf-8")
-            fresh.chmod(real.stat().st_mode & 0o777 if real.exists() else 0o600)
-            fresh.replace(real)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be edited: {error}.") from None
-    lines: Any = difflib.unified_diff(
-        before.splitlines(), after.splitlines(), fromfile=str(path), tofile=str(path), lineterm=""
+def _edit(path: Path, agent: str, host: str, *, dry_run: bool) -> str:
+    """Write the entry into the agent's list; the difference as a text."""
+    from openclaw_sandbox.cli.edit_file import (
+        current_text,
+        difference,
+        one_editor,
+        replace_text,
+        with_its_line_ends,
     )
-    return "\n".join(lines)
+    from openclaw_sandbox.config.edit_list import agent_key, with_entry
+
+    with one_editor(path, make=not dry_run):
+        before = current_text(path)
+        keys = ("sandbox", "agents", agent_key(before, agent), "allowed_hosts")
+        after = with_its_line_ends(before, lambda text: with_entry(text, keys, host))
+        if not dry_run:
+            replace_text(path, after)
+    return difference(path, before, after)

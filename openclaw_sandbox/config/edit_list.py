@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from openclaw_sandbox.config.agents import normalize_agent_id
+from openclaw_sandbox.config.yaml_file import YamlDocument
 from openclaw_sandbox.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+#: A key that every YAML reader takes as text without quotes.
+_PLAIN_KEY = re.compile(r"(?!(?:true|false|null|yes|no|on|off|y|n)$)[a-z_][a-z0-9_-]*", re.IGNORECASE)
+
+
+def agent_key(text: str, agent: str) -> str:
+    """How the file writes the key of this agent, whose id is normalised; the id itself if it has none."""
+    block = data_of(text).get("sandbox")
+    agents = block.get("agents") if isinstance(block, dict) else None
+    names = agents if isinstance(agents, dict) else ()
+    return next((name for name in names if normalize_agent_id(name) == agent), agent)
+
+
+def data_of(text: str) -> dict[str, Any]:
+    """What the tool reads in `text`; nothing if that is no mapping.
+
+    Raises:
+        ConfigError: see `YamlDocument`.
+    """
+    data = YamlDocument(Path("config.yml"), text).data
+    return data if isinstance(data, dict) else {}
 
 
 def with_entry(text: str, path: Sequence[str], entry: str) -> str:
@@ -20,11 +45,10 @@ def with_entry(text: str, path: Sequence[str], entry: str) -> str:
     from ruamel.yaml.error import YAMLError
 
     try:
-        before = _data(text)
         edited = _edited(text, _compose(text), list(path), _quoted(entry))
-        if _data(edited) == _added(before, list(path), entry):
+        if data_of(edited) == _added(data_of(text), list(path), entry):
             return edited
-    except (YAMLError, ValueError):
+    except (YAMLError, ValueError, ConfigError):
         pass
     raise ConfigError(
         f"The file cannot be edited here without touching other lines: {'.'.join(path)}.",
@@ -32,19 +56,12 @@ def with_entry(text: str, path: Sequence[str], entry: str) -> str:
     )
 
 
-def _yaml() -> Any:
+def _compose(text: str) -> Any:
+    """The nodes of `text`; None if it holds nothing but comments and the line that begins a document."""
     from ruamel.yaml import YAML
 
-    return YAML(typ="safe", pure=True)
-
-
-def _data(text: str) -> Any:
-    data = _yaml().load(text)
-    return {} if data is None else data
-
-
-def _compose(text: str) -> Any:
-    return _yaml().compose(text)
+    node = YAML(typ="safe", pure=True).compose(text)
+    return None if node is None or (node.id == "scalar" and node.value == "") else node
 
 
 def _quoted(entry: str) -> str:
@@ -90,8 +107,12 @@ def _in_list(text: str, node: Any, entry: str) -> str:
 
 def _block(path: list[str], entry: str, *, column: int) -> list[str]:
     """The keys of `path`, each two deeper than the one before, and the entry."""
-    lines = [" " * (column + 2 * depth) + f"{key}:" for depth, key in enumerate(path)]
+    lines = [" " * (column + 2 * depth) + f"{_key(key)}:" for depth, key in enumerate(path)]
     return [*lines, " " * (column + 2 * len(path)) + f"- {entry}"]
+
+
+def _key(name: str) -> str:
+    return name if _PLAIN_KEY.fullmatch(name) else _quoted(name)
 
 
 def _end(node: Any) -> int:

@@ -12,6 +12,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.dataclass import dataclass
+from openclaw_sandbox.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,7 +145,32 @@ def merged_text(text: str, posture: Posture, agent: str | None) -> str:
     """A config.yml with the posture's keys set and everything else kept, comments too.
 
     `text` must be a file that loads; see `load_hardening_file`.
+
+    Raises:
+        ConfigError: the keys cannot be set without changing others; an alias shares them, for instance.
     """
+    from ruamel.yaml.error import YAMLError
+
+    from openclaw_sandbox.config.edit_list import agent_key, data_of
+
+    settings = PRESETS[posture].settings
+    above = ("sandbox", *(("agents", agent_key(text, agent)) if agent else ()))
+    wanted = {(*above, *setting.key.split(".")): setting.value for setting in settings}
+    try:
+        merged = _with_values(text, wanted) or _appended(text, fresh_text(posture, agent))
+        if data_of(merged) == _set_all(data_of(text), wanted):
+            return merged
+    except (YAMLError, ConfigError, ValueError):  # what this reader takes and the other one does not
+        pass
+    raise ConfigError(
+        "config.yml cannot be edited here without changing something else in it.",
+        hint=f"Set by hand, below {'.'.join(above)}: "
+        + ", ".join(f"{setting.key}: {_scalar(setting.value)}" for setting in settings),
+    )
+
+
+def _with_values(text: str, wanted: Mapping[tuple[str, ...], Any]) -> str:
+    """`text` with these values, comments kept; nothing if `text` holds no value at all."""
     from ruamel.yaml import YAML
 
     yaml = YAML()
@@ -152,23 +178,32 @@ def merged_text(text: str, posture: Posture, agent: str | None) -> str:
     yaml.width = 4096
     document = yaml.load(text)
     if document is None:
-        return text.rstrip("\n") + "\n" * bool(text.strip()) + fresh_text(posture, agent)
-    place = _inside(document, "sandbox", *(("agents", agent) if agent else ()))
-    for setting in PRESETS[posture].settings:
-        *above, last = setting.key.split(".")
-        _inside(place, *above)[last] = setting.value
+        return ""
     written = io.StringIO()
-    yaml.dump(document, written)
+    yaml.dump(_set_all(document, wanted), written)
     return written.getvalue()
 
 
-def _inside(document: Any, *keys: str) -> Any:
-    """The block at a key path; what is missing is made."""
-    for key in keys:
-        if document.get(key) is None:
-            document[key] = {}
-        document = document[key]
+def _appended(text: str, more: str) -> str:
+    return text.rstrip("\n") + "\n" * bool(text.strip()) + more
+
+
+def _set_all(document: Any, wanted: Mapping[tuple[str, ...], Any]) -> Any:
+    """`document`, changed in place: the blocks that are missing on the way to a value are made."""
+    for path, value in wanted.items():
+        place = document
+        for key in path[:-1]:
+            written = _as_written(place, key)
+            if place.get(written) is None:
+                place[written] = {}
+            place = place[written]
+        place[path[-1]] = value
     return document
+
+
+def _as_written(block: Any, key: str) -> Any:
+    """The key as the YAML library holds it: a number or a boolean, where this tool reads its text."""
+    return next((known for known in block if str(known).lower() == key.lower()), key)
 
 
 def overwritten(data: Mapping[str, Any], posture: Posture, agent: str | None) -> tuple[str, ...]:

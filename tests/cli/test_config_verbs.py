@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from ruamel.yaml import YAML
 
+from openclaw_sandbox.config.edit_list import data_of
 from openclaw_sandbox.config.postures import PRESETS, Posture, fresh_text, merged_text, overwritten
 
 if TYPE_CHECKING:
@@ -133,6 +134,88 @@ def test_a_posture_over_an_empty_file_keeps_its_comments() -> None:
     assert merged_text("# only this\n", Posture.OPEN, None) == "# only this\n" + fresh_text(
         Posture.OPEN, None
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sandbox:\n  agents:\n    1: {timeout: 7}\n    on: {timeout: 8}\n",
+        "sandbox:\n  agents:\n    Work: {timeout: 7}\n",
+        "sandbox: {}\n",
+        "---\n# only this\n",
+        "? sandbox\n: timeout: 7\n",
+        "sandbox:\n  timeout: 0o17\n  log: {labels: [2020-01-01]}\n",
+    ],
+)
+@pytest.mark.parametrize("agent", ["work", "1", "on"])
+def test_a_posture_changes_its_own_keys_and_no_other(text: str, agent: str) -> None:
+    before, after = data_of(text), data_of(merged_text(text, Posture.OPEN, agent))
+    agents = after["sandbox"]["agents"]
+    key = "Work" if agent == "work" and "Work" in text else agent
+    for setting in PRESETS[Posture.OPEN].settings:
+        head, _, tail = setting.key.partition(".")
+        value = agents[key].pop(head) if not tail else agents[key][head].pop(tail)
+        assert value == setting.value
+    others = {name: value for name, value in agents.items() if name != key}
+    written = ((before.get("sandbox") or {}).get("agents") or {}).items()
+    assert others == {name: value for name, value in written if name != key}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sandbox:\n  agents:\n    work: &same {timeout: 7}\n    public: *same\n",
+        "sandbox:\n  log: {labels: [2020-13-45]}\n",
+        "null\n",
+    ],
+)
+def test_what_a_posture_would_break_is_left_alone(text: str, tool: Tool) -> None:
+    tool.state.mkdir(parents=True)
+    file = tool.state / "config.yml"
+    file.write_text(text)
+    done = tool("config", "init", "--posture", "open", "--agent", "work", "--force")
+    assert (done.status, done.out) == (2, b"")
+    assert done.said.startswith("error: config.yml cannot be edited here")
+    assert "below sandbox.agents.work: timeout: 3600" in done.said
+    assert file.read_text() == text
+
+
+@pytest.mark.parametrize("verb", ["init", "allow"])
+def test_lines_keep_their_ends(verb: str, tool: Tool) -> None:
+    tool.state.mkdir(parents=True)
+    file = tool.state / "config.yml"
+    file.write_bytes(OWN.replace("\n", "\r\n").encode())
+    words = {
+        "init": ("config", "init", "--posture", "restricted", "--agent", "main"),
+        "allow": ("egress", "allow", "a.example.test", "--agent", "main"),
+    }
+    done = tool(*words[verb])
+    assert done.status == 0, done.said
+    assert "-  timeout" not in done.text
+    data = file.read_bytes()
+    assert data.startswith(OWN.replace("\n", "\r\n").encode()[:40])
+    assert data.count(b"\n") == data.count(b"\r\n") > OWN.count("\n")
+
+
+def test_many_editors_at_once_lose_nothing(tool: Tool) -> None:
+    hosts = [f"h{number}.example.test" for number in range(6)]
+    editors = [tool.start("egress", "allow", host, "--agent", "main") for host in hosts]
+    for editor in editors:
+        _, said = editor.communicate(timeout=60)
+        assert editor.returncode == 0, said
+    block = data_of((tool.state / "config.yml").read_text())["sandbox"]["agents"]["main"]
+    assert sorted(block["allowed_hosts"]) == hosts
+    assert [path.name for path in tool.state.iterdir()] == ["config.yml"]
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing_behind(tool: Tool) -> None:
+    tool.state.mkdir(parents=True)
+    file = tool.state / "config.yml"
+    file.write_text(f"# {'x' * (256 * 1024 - 40)}\nsandbox:\n  timeout: 7\n")
+    done = tool("config", "init", "--posture", "restricted", "--force")
+    assert done.status == 2
+    assert "would become larger than 256 KiB" in done.said
+    assert [path.name for path in tool.state.iterdir()] == ["config.yml"]
 
 
 def test_what_is_said_already() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from openclaw_sandbox.config.edit_list import with_entry
+from openclaw_sandbox.config.edit_list import agent_key, with_entry
 from openclaw_sandbox.errors import ConfigError
 
 HOSTS = ("sandbox", "allowed_hosts")
@@ -45,6 +45,18 @@ AGENT = ("sandbox", "agents", "work", "allowed_hosts")
             HOSTS,
             "sandbox:\n  allowed_hosts: [\n    a.b, '*.new.example'\n  ]",
         ),
+        ("---\n", HOSTS, "---\nsandbox:\n  allowed_hosts:\n    - '*.new.example'\n"),
+        (
+            "sandbox:\n  agents:\n",
+            ("sandbox", "agents", "1", "allowed_hosts"),
+            "sandbox:\n  agents:\n    '1':\n      allowed_hosts:\n        - '*.new.example'\n",
+        ),
+        (
+            "sandbox:\n  agents:\n    on: {timeout: 1}\n    1:\n      timeout: 1\n",
+            ("sandbox", "agents", "1", "allowed_hosts"),
+            "sandbox:\n  agents:\n    on: {timeout: 1}\n    1:\n      timeout: 1\n      allowed_hosts:\n"
+            "        - '*.new.example'\n",
+        ),
     ],
 )
 def test_it_is_put_in(before: str, path: tuple[str, ...], after: str) -> None:
@@ -61,6 +73,8 @@ def test_it_is_put_in(before: str, path: tuple[str, ...], after: str) -> None:
         "sandbox: [\n",
         "sandbox:\n  note: |\n    text\n",
         "a: &x [1]\nsandbox: *x\n",
+        "null\n",
+        "sandbox:\n  allowed_hosts: &x [a.b]\n  denied_hosts: *x\n",
     ],
 )
 def test_what_must_be_done_by_hand(before: str) -> None:
@@ -70,3 +84,16 @@ def test_what_must_be_done_by_hand(before: str) -> None:
         assert "'a.new'" in error.hint
     else:
         assert after.startswith(before.rstrip("\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("", "work"),
+        ("sandbox:\n  agents:\n    Work: {timeout: 1}\n", "Work"),
+        ("sandbox: {agents: {other: {timeout: 1}}}", "work"),
+        ("sandbox: [1]", "work"),
+    ],
+)
+def test_the_key_of_an_agent_is_the_one_that_stands_there(text: str, key: str) -> None:
+    assert agent_key(text, "work") == key

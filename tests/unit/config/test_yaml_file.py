@@ -62,7 +62,9 @@ def test_the_old_words_for_booleans_by_directive() -> None:
 
 
 def test_octal_numbers_of_the_old_version() -> None:
-    assert YamlDocument(FILE, "%YAML 1.1\n---\na: [017, -0_17, 0, 0x1f, 19]").data == {"a": [15, -15, 0, 31, 19]}
+    assert YamlDocument(FILE, "%YAML 1.1\n---\na: [017, -0_17, 0, 0x1f, 19]").data == {
+        "a": [15, -15, 0, 31, 19]
+    }
     assert YamlDocument(FILE, "%YAML 1.2\n---\na: 017").data == {"a": 17}
 
 

@@ -64,7 +64,10 @@ def run_cli(argv: Sequence[str]) -> int:
         return 128 + signal.SIGINT
     except Terminated as error:
         return 128 + error.signum
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit) as error:
+        # typer, which sees it first, leaves with status 1.
+        if not isinstance(error, BrokenPipeError) and not isinstance(error.__context__, BrokenPipeError):
+            raise
         _abandon_stdout()
         return 128 + signal.SIGPIPE
     except OSError as error:

@@ -40,6 +40,7 @@ class ColorChoice(enum.Enum):
     NEVER = "never"
 
 
+_LONGEST_SENTENCE = 2000
 _ANSI = {"error": "31;1", "warning": "33", "ok": "32", "dim": "2", "bold": "1"}
 
 
@@ -102,13 +103,13 @@ class Ui:
             # On one line: it may end a stream of such lines.
             self.out(_json_text(error_document(error)))
             return
-        self._err(f"{self.paint('error:', 'error', sys.stderr)} {printable(error.brief)}")
+        self._err(f"{self.paint('error:', 'error', sys.stderr)} {one_line(error.brief)}")
         for issue in error.issues:
             self._err(_issue_text(issue))
         for detail in error.details:
             self._err(f"  {printable(detail)}")
         if error.hint:
-            self._err(f"{self.paint('help:', 'ok', sys.stderr)} {printable(error.hint)}")
+            self._err(f"{self.paint('help:', 'ok', sys.stderr)} {one_line(error.hint)}")
 
     def paint(self, text: str, style: str, stream: TextIO) -> str:
         """`text` in a colour, if `stream` shows colours."""
@@ -178,6 +179,13 @@ def _issue_text(issue: Issue) -> str:
 def printable(text: str, *, keep: str = "\n\t") -> str:
     """`text` with control characters shown as escapes, so that no name or message can drive a terminal."""
     return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
+
+
+def one_line(text: str) -> str:
+    """`text` as one line that people read to its end: what was typed is in it, and may be anything."""
+    if len(text) > _LONGEST_SENTENCE:
+        text = f"{text[: _LONGEST_SENTENCE - 300]} ... {text[-200:]}"
+    return printable(text, keep="")
 
 
 def now_ms() -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -71,6 +73,14 @@ def test_as_json(argv: list[str | bytes], words: str, tool: Tool) -> None:
     assert words in error["message"] or argv[0] not in VERBS
 
 
+@pytest.mark.parametrize(("agent", "shown"), [("a\nhelp: b", "a\\nhelp: b"), ("a" * 9000, "aaa ... aaa")])
+def test_what_was_typed_cannot_fake_or_hide_a_line(agent: str, shown: str, tool: Tool) -> None:
+    first, second = tool("run", "--agent", agent, "--", "id").said.splitlines()
+    assert shown in first
+    assert len(first) < 2100
+    assert second.startswith("help: Configured: main")
+
+
 def test_the_keys_of_an_error_are_pinned(tool: Tool) -> None:
     usage = tool("run", "--json").document
     assert list(usage) == ["error"]
@@ -120,6 +130,26 @@ def test_a_working_folder_that_was_removed(tool: Tool, tmp_path: Path) -> None:
     done = inside("run", "--", "id")
     assert done.status == 125
     assert done.said.startswith("error: No Docker Engine was found")
+
+
+@pytest.mark.parametrize(
+    "argv", [["--version"], ["--help"], ["explain"], ["explain", "--json"], ["bogus", "--json"]]
+)
+def test_a_reader_that_is_gone(argv: list[str], tool: Tool) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = tool.start(*argv, stdout=writing)
+    os.close(writing)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (128 + signal.SIGPIPE, b"")
+
+
+def test_a_full_disk_behind_stdout(tool: Tool) -> None:
+    with open("/dev/full", "wb") as full:
+        process = tool.start("explain", "--json", stdout=full)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert said == b"error: The output cannot be written: No space left on device.\n"
 
 
 @pytest.mark.parametrize("encoding", ["ascii:strict", "latin-1:strict", "utf-8:strict"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +13,6 @@ import pytest
 from openclaw_sandbox.cli.app import VERBS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.tool import Tool
 
 WRONG = [
@@ -145,7 +144,7 @@ def test_a_reader_that_is_gone(argv: list[str], tool: Tool) -> None:
 
 
 def test_a_full_disk_behind_stdout(tool: Tool) -> None:
-    with open("/dev/full", "wb") as full:
+    with Path("/dev/full").open("wb") as full:
         process = tool.start("explain", "--json", stdout=full)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 1

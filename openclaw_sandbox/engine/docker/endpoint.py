@@ -70,12 +70,25 @@ def _from_host(host: str, env: Mapping[str, str]) -> Endpoint:
 
 def _problem(url: str) -> str:
     """Why this cannot be the address of an engine; empty if it can."""
-    if not re.match(r"(unix:///.|tcp://[^/]|ssh://[^/])", url):
+    if not re.match(r"(unix:///.|tcp://[^/-]|ssh://[^/-])", url) or not _has_host(url):
         return "is not the address of an engine"
     path = url.removeprefix("unix://") if url.startswith("unix://") else ""
     if len(os.fsencode(path)) > _MAX_SOCKET_PATH:
         return f"is longer than the {_MAX_SOCKET_PATH} bytes that a socket's path may have"
     return ""
+
+
+def _has_host(url: str) -> bool:
+    """Whether a URL of a network names a host, and a port that exists if it names one."""
+    from urllib.parse import urlsplit
+
+    if url.startswith("unix://"):
+        return True
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _exists(path: str) -> bool:
@@ -99,7 +112,7 @@ def _context_name(env: Mapping[str, str]) -> str:
 
 
 def _from_context(name: str, env: Mapping[str, str]) -> Endpoint:
-    store = hashlib.sha256(name.encode()).hexdigest()
+    store = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
     folder = _docker_dir(env) / "contexts"
     endpoints = _read_json(folder / "meta" / store / "meta.json").get("Endpoints")
     docker = endpoints.get("docker") if isinstance(endpoints, dict) else None
@@ -128,8 +141,10 @@ def _from_context(name: str, env: Mapping[str, str]) -> Endpoint:
 def _read_json(path: Path) -> dict[str, Any]:
     """A small JSON object; what is absent or broken reads as empty, as Docker's CLI treats its own config."""
     try:
+        if not path.is_file():  # reading a named pipe would wait
+            return {}
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

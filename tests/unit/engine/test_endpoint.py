@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ from openclaw_sandbox.engine.docker.endpoint import Endpoint, find_endpoint
 from openclaw_sandbox.errors import EngineMissingError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 NO_SOCKET = "/nonexistent/docker.sock"
@@ -56,6 +58,8 @@ def test_docker_host(host: str, url: str, socket_path: str | None) -> None:
     [
         *("docker.sock", "unix://", "unix:///", "unix://run/docker.sock", "tcp://", "tcp:///", "ssh://"),
         *("http://10.0.0.7", "fd://3", "npipe:////./pipe/docker_engine", "unix:///" + "x" * 120),
+        *("tcp://[", "tcp://[::1", "tcp://:2375", "tcp://h:0", "tcp://h:99999", "tcp://h:x", "tcp://-oA=b:1"),
+        *("ssh://user@", "ssh://-oProxyCommand=true", "ssh://h:99999"),
     ],
 )
 def test_a_bad_docker_host_is_said_by_name(host: str, tmp_path: Path) -> None:
@@ -118,13 +122,16 @@ def test_a_context_with_tls(tmp_path: Path, skip: bool, verify: bool) -> None:
 )
 def test_a_context_that_names_no_engine(tmp_path: Path, meta: Any) -> None:
     write_context(tmp_path, "broken", meta)
-    for name in ("broken", "absent"):
-        with pytest.raises(UsageError, match=f"context '{name}' does not exist or names no engine"):
+    for name in ("broken", "absent", "\udcff", "a\0b", "../x"):
+        with pytest.raises(
+            UsageError, match=f"context {re.escape(repr(name))} does not exist or names no engine"
+        ):
             find_endpoint({"DOCKER_CONTEXT": name, "DOCKER_CONFIG": str(tmp_path)})
 
 
 @pytest.mark.parametrize(
-    "config", ["not json", "[]", "{}", '{"currentContext": 5}', '{"currentContext": "default"}']
+    "config",
+    ["not json", "[" * 100_000, "[]", "{}", '{"currentContext": 5}', '{"currentContext": "default"}'],
 )
 def test_a_config_without_a_context_changes_nothing(
     tmp_path: Path, config: str, monkeypatch: pytest.MonkeyPatch
@@ -134,6 +141,13 @@ def test_a_config_without_a_context_changes_nothing(
     monkeypatch.setattr(endpoint, "DEFAULT_SOCKET", str(tmp_path / "d.sock"))
     found = find_endpoint({"DOCKER_CONFIG": str(tmp_path), "DOCKER_CONTEXT": "default"})
     assert found == Endpoint(url=f"unix://{tmp_path}/d.sock", source="the default socket")
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, os.mkdir])
+def test_a_config_that_is_no_file_is_not_waited_for(tmp_path: Path, put: Callable[[Path], None]) -> None:
+    put(tmp_path / "config.json")
+    with pytest.raises(EngineMissingError):
+        find_endpoint({"DOCKER_CONFIG": str(tmp_path)})
 
 
 def test_sockets_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +10,7 @@ import typer
 
 from openclaw_sandbox.cli import options
 from openclaw_sandbox.cli.ui import ColorChoice, Ui, now_ms
-from openclaw_sandbox.errors import PromptRefusedError, UsageError, VerbFailedError
+from openclaw_sandbox.errors import UsageError, VerbFailedError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -209,6 +208,7 @@ def _command_for(name: ImageName) -> str:
 
 
 def _uninstall(context: typer.Context, ui: Ui, *, force: bool, dry_run: bool) -> int:
+    from openclaw_sandbox.cli.confirm import require_yes
     from openclaw_sandbox.cli.context import engine_of, whereabouts
     from openclaw_sandbox.cli.render.setup import removal_json, removal_lines
     from openclaw_sandbox.config.discover import state_paths
@@ -224,7 +224,7 @@ def _uninstall(context: typer.Context, ui: Ui, *, force: bool, dry_run: bool) ->
             ui.note(line)
     if not dry_run and removal.going:
         if not force:
-            _confirm(len(removal.going))
+            require_yes(f"Remove {_count(len(removal.going))}?")
         removal = uninstall.remove(removal, engine, images, lambda item: _tell_removed(ui, item))
     if ui.as_json:
         ui.json({"dry_run": dry_run, **removal_json(removal)})
@@ -238,18 +238,8 @@ def _tell_removed(ui: Ui, item: Item) -> None:
         ui.debug(f"removed {item.thing.value} {item.name}")
 
 
-def _confirm(count: int) -> None:
-    """Ask at the terminal.
-
-    Raises:
-        PromptRefusedError: there is none, or the answer was no.
-    """
-    if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
-        raise PromptRefusedError("Nothing was removed: there is no terminal to ask at.", hint="Add --force.")
-    sys.stderr.write(f"Remove {count} thing{'s' if count != 1 else ''}? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise PromptRefusedError("Nothing was removed.")
+def _count(things: int) -> str:
+    return "1 thing" if things == 1 else f"{things} things"
 
 
 def _now() -> datetime:

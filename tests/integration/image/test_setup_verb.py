@@ -117,7 +117,7 @@ def test_nothing_is_removed_without_a_terminal(tool: Tool) -> None:
     done = tool("setup", "--uninstall")
     assert done.status == 2
     assert f"image {REFERENCE}" in done.said
-    assert "there is no terminal to ask at" in done.said
+    assert "There is no terminal to ask at" in done.said
     assert "--force" in done.said
     assert tool("setup", "--uninstall", "--json").document["error"]["code"] == "prompt.refused"
     assert tool("setup", "--uninstall", "--dry-run").status == 0

@@ -11,15 +11,17 @@ import typer
 
 from openclaw_sandbox.cli import options
 from openclaw_sandbox.cli.ui import ColorChoice, Ui
+from openclaw_sandbox.config.model import LoadedConfig
 from openclaw_sandbox.errors import ConfigError, EngineError, SandboxError, UsageError, VerbFailedError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from openclaw_sandbox.doctor.facts import Facts
     from openclaw_sandbox.doctor.fix import Fix
     from openclaw_sandbox.doctor.model import Finding
     from openclaw_sandbox.image.recipes import ImageName
     from openclaw_sandbox.lifecycle.fleet import Fleet
-    from openclaw_sandbox.lifecycle.policies import Policies
     from openclaw_sandbox.policy.model import EffectivePolicy
     from openclaw_sandbox.verify.model import Report
 
@@ -85,45 +87,64 @@ class _Job:
     def look(self) -> tuple[Facts, Fleet | None]:
         """This machine now. What is broken becomes a fact."""
         from openclaw_sandbox.cli.context import engine_of, whereabouts
-        from openclaw_sandbox.config.load import load_config, state_paths
+        from openclaw_sandbox.cli.engine_view import engine_findings, profile_findings
+        from openclaw_sandbox.config.discover import state_paths
         from openclaw_sandbox.doctor.checks import areas_of
         from openclaw_sandbox.doctor.gather import Gatherer
         from openclaw_sandbox.lifecycle.fleet import Fleet
         from openclaw_sandbox.lifecycle.policies import Policies
         from openclaw_sandbox.policy.host import RealHost
 
-        where, config_error, engine_error, fleet = whereabouts(self.context), None, None, None
-        state_dir = state_paths(**where).state_dir
+        state_dir = state_paths(**whereabouts(self.context)).state_dir
+        config, engine_error, fleet = self.config(), None, None
         policies = Policies(None, RealHost(), problem="the config cannot be used")
-        try:
-            policies = Policies(load_config(**where), RealHost())
-        except ConfigError as error:
-            config_error = error
+        if isinstance(config, LoadedConfig):
+            policies = Policies(config, RealHost())
         try:
             fleet = Fleet(state_dir, engine_of(self.ui), policies, warn=self.ui.warn)
         except (EngineError, UsageError) as error:
             engine_error = error
+        known, refused = _surveyed(config) if isinstance(config, LoadedConfig) else ((), ())
         gatherer = Gatherer(
             fleet=fleet,
-            policies=_resolved(policies),
+            policies=known,
             state_dir=state_dir,
-            config_error=config_error,
+            observed=lambda policy, answers: engine_findings(policy) if answers else profile_findings(policy),
+            config_error=config if isinstance(config, ConfigError) else None,
+            refused_agents=refused,
             engine_error=engine_error,
             offline=self.offline,
             areas=areas_of(self.only),
         )
         return gatherer.facts(), fleet
 
+    def config(self) -> LoadedConfig | ConfigError:
+        """The config, or what is wrong with it."""
+        from openclaw_sandbox.cli.context import load
+
+        try:
+            return load(self.context)
+        except ConfigError as error:
+            return error
+
     def examine(self, facts: Facts) -> tuple[Finding, ...]:
-        from openclaw_sandbox.doctor.checks import examine
+        """What the checks say, without the secrets of the config.
+
+        Raises:
+            UsageError: a word of `--only` begins no check's id.
+        """
+        from openclaw_sandbox.doctor.checks import examine, nearest
 
         found = examine(facts, self.only)
-        if not found:
-            raise UsageError(
-                f"No check is called {' or '.join(self.only)}.",
-                hint="See all: openclaw-sandbox doctor --json",
-            )
-        return found
+        for word in self.only:
+            if not any(finding.id.startswith(word.rstrip(".")) for finding in found):
+                near = nearest(facts, word)
+                guess = f"Did you mean {near}? " if near else ""
+                raise UsageError(
+                    f"No check is called {word}.", hint=f"{guess}See all: openclaw-sandbox doctor --json"
+                )
+        config = self.config()
+        return found if isinstance(config, ConfigError) else tuple(_redacted(found, config.secrets))
 
     def mend(self, facts: Facts, fleet: Fleet | None, *, yes: bool) -> tuple[tuple[str, str], ...]:
         """Show each step, ask, do it."""
@@ -141,7 +162,8 @@ class _Job:
             self.ui.note("There is nothing that this tool can mend by itself.")
             return ()
         if not yes:
-            require_yes(f"Do {'this' if len(steps) == 1 else f'these {len(steps)} things'}?")
+            what = "this" if len(steps) == 1 else f"these {len(steps)} things"
+            require_yes(f"Do {what}?", otherwise="Nothing was changed.", flag="--yes")
         return tuple((step.finding, self._carry_out(step)) for step in steps)
 
     def _carry_out(self, step: Fix) -> str:
@@ -186,9 +208,31 @@ class _Job:
             return None
 
 
-def _resolved(policies: Policies) -> tuple[EffectivePolicy, ...]:
-    found = [policies.of_agent(agent) for agent in policies.agents()]
-    return tuple(policy for policy in found if not isinstance(policy, str))
+def _surveyed(config: LoadedConfig) -> tuple[tuple[EffectivePolicy, ...], tuple[tuple[str, str], ...]]:
+    """Every agent's policy, with what `run` would refuse as findings; and the agents that have none."""
+    from openclaw_sandbox.lifecycle.policies import Policies
+    from openclaw_sandbox.policy.host import RealHost
+    from openclaw_sandbox.policy.resolve import survey
+
+    found: list[EffectivePolicy] = []
+    refused: list[tuple[str, str]] = []
+    for agent in Policies(config, RealHost()).agents():
+        try:
+            found.append(survey(config, session=None, agent=agent, host=RealHost()))
+        except (ConfigError, UsageError) as error:
+            refused.append((agent, error.brief))
+    return tuple(found), tuple(refused)
+
+
+def _redacted(findings: tuple[Finding, ...], secrets: frozenset[str]) -> Iterator[Finding]:
+    from dataclasses import replace
+
+    from openclaw_sandbox.cli.render.redact import Redactor
+
+    hide = Redactor(secrets).text
+    for finding in findings:
+        details = tuple(map(hide, finding.details))
+        yield replace(finding, message=hide(finding.message), fix=hide(finding.fix), details=details)
 
 
 def _write_page(path: Path, findings: tuple[Finding, ...], report: Report | None) -> None:

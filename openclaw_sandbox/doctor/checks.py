@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from openclaw_sandbox.doctor.components import check_components
-from openclaw_sandbox.doctor.config import check_config, check_state, check_tool
-from openclaw_sandbox.doctor.containers import check_containers
+from openclaw_sandbox.doctor.components import check_components, check_gvisor
+from openclaw_sandbox.doctor.config import PRACTICES, WARNINGS, check_config
+from openclaw_sandbox.doctor.containers import CIS, check_containers
 from openclaw_sandbox.doctor.enforcement import check_enforcement, check_runtimes
 from openclaw_sandbox.doctor.engine import check_engine, check_host_kernel
 from openclaw_sandbox.doctor.image import check_image
-from openclaw_sandbox.doctor.model import Area, Finding
+from openclaw_sandbox.doctor.model import Area, Finding, Status, ok, skip
 from openclaw_sandbox.doctor.packages import package_of
+from openclaw_sandbox.doctor.state import check_state, check_tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
 def _components(facts: Facts) -> Iterator[Finding]:
     info = facts.engine.info
     if info is not None:
-        versions = {"docker": info.version, **info.components}
-        yield from check_components(versions, package_of, today=datetime.now(UTC).date())
+        versions, today = {"docker": info.version, **info.components}, datetime.now(UTC).date()
+        yield from check_components(versions, package_of, today=today)
+        if facts.gvisor:
+            yield check_gvisor(facts.gvisor, today=today)
 
 
 def _engine(facts: Facts) -> Iterator[Finding]:
@@ -49,6 +53,16 @@ CHECKS: Mapping[Area, Callable[[Facts], Iterator[Finding]]] = {
 }
 
 
+#: Ids of which a healthy machine shows nothing, or not all. Those that end in a dot are families: what
+#: `explain` warns of has its own codes.
+_QUIET = (
+    *(f"containers.cis-{rule.partition(' ')[0]}" for rule in CIS),
+    *(f"config.practice-{name}" for name in PRACTICES),
+    *(f"config.{family}." for family in WARNINGS),
+    *("config.agent", "config.disk", "config.enforced", "components.runsc", "engine.steady", "state.gateway"),
+)
+
+
 def areas_of(only: tuple[str, ...]) -> frozenset[Area]:
     """The areas in which a check whose id begins with one of `only` can be."""
     if not only:
@@ -59,7 +73,31 @@ def areas_of(only: tuple[str, ...]) -> frozenset[Area]:
 
 
 def examine(facts: Facts, only: tuple[str, ...] = ()) -> tuple[Finding, ...]:
-    """Every finding, or those whose id begins with one of `only`."""
+    """Every finding, or those whose id begins with one of `only`; nothing for a word that begins no id."""
     wanted = areas_of(only)
     found = [finding for area, check in CHECKS.items() if area in wanted for finding in check(facts)]
-    return tuple(finding for finding in found if not only or finding.id.startswith(only))
+    if not only:
+        return tuple(found)
+    chosen = [finding for finding in found if finding.id.startswith(only)]
+    silent = [word for word in only if not any(finding.id.startswith(word) for finding in chosen)]
+    return (*chosen, *(_quiet(word, found) for word in silent if _is_quiet(word)))
+
+
+def _is_quiet(word: str) -> bool:
+    return any(known.startswith(word) or (known.endswith(".") and word.startswith(known)) for known in _QUIET)
+
+
+def _quiet(word: str, found: list[Finding]) -> Finding:
+    """A check that was asked for and has nothing to say: all is well, if it could look."""
+    area = word.partition(".")[0]
+    looked = [finding for finding in found if finding.area.value == area]
+    blind = all(finding.status in (Status.SKIP, Status.FAIL) for finding in looked)
+    name = word.rstrip(".")
+    return skip(name, "It could not be looked at.") if blind else ok(name, "Nothing of this kind was found.")
+
+
+def nearest(facts: Facts, word: str) -> str:
+    """The id that somebody may have meant; empty if none is near."""
+    known = [finding.id for finding in examine(facts)] + [f"{area.value}." for area in Area] + list(_QUIET)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return near[0] if near else ""

@@ -8,28 +8,29 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.doctor.floors import (
-    AS_OF,
-    CONTAINERD,
-    DOCKER,
-    KERNEL,
+    GVISOR_FIXED,
+    GVISOR_OLD_DAYS,
     REFUSED_BY_PROFILE,
-    RUNC,
     STALE_AFTER_DAYS,
+    floors,
     is_fixed,
+    newest,
     numbers,
 )
 from openclaw_sandbox.doctor.model import Finding, Status, fail, ok, skip, warn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from datetime import date
+    from collections.abc import Callable, Iterator, Mapping
 
     from openclaw_sandbox.doctor.floors import Floor
 
 _DISTRIBUTION = re.compile(r"\+dfsg|[+~]ds|ubuntu|\+deb|\.el\d|\.fc\d|\.amzn", re.IGNORECASE)
+#: Kernels of distributions that keep an upstream number and mend it.
+_DISTRIBUTION_KERNEL = re.compile(r"-pve$|-default$|-microsoft-", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,43 +57,69 @@ def is_distribution_build(version: str) -> bool:
 
 
 def check_components(
-    versions: dict[str, str], package_of: Callable[[str], Package | None], *, today: date
+    versions: Mapping[str, str], package_of: Callable[[str], Package | None], *, today: date
 ) -> Iterator[Finding]:
     """runc, containerd and the engine; `package_of` finds the package that owns a program."""
-    for name, floors in (("docker", DOCKER), ("containerd", CONTAINERD), ("runc", RUNC)):
+    table = floors()
+    for name, holes in (("docker", table.docker), ("containerd", table.containerd), ("runc", table.runc)):
         version = versions.get(name, "")
         if not numbers(version):
             yield skip(f"components.{name}", f"The engine does not tell the version of {name}.")
             continue
-        package = package_of(name)
-        if package is None and is_distribution_build(version):
-            package = Package(name=name, version=version, changelog=None)
-        yield judge_component(Component(name=name, version=version, package=package), floors)
-    yield _age_of_table(today)
+        package = _owner(name, version, package_of(name))
+        yield judge_component(Component(name=name, version=version, package=package), holes)
+    yield _age_of_table(table.as_of, today)
 
 
-def _age_of_table(today: date) -> Finding:
-    age = (today - AS_OF).days
+def _owner(name: str, version: str, installed: Package | None) -> Package | None:
+    """The package that the running program comes from. One that is merely installed has another version."""
+    if (
+        installed is not None
+        and numbers(installed.version.partition(":")[2] or installed.version)[:3] == (numbers(version)[:3])
+    ):
+        return installed
+    return Package(name=name, version=version, changelog=None) if is_distribution_build(version) else None
+
+
+def _age_of_table(as_of: date, today: date) -> Finding:
+    age = (today - as_of).days
     if age > STALE_AFTER_DAYS:
         return warn(
             "components.floors",
-            f"The table of known holes is from {AS_OF.isoformat()}, {age} days ago: newer ones lack.",
+            f"The table of known holes is from {as_of.isoformat()}, {age} days ago: newer ones are missing.",
             "Install a newer openclaw-sandbox.",
         )
-    return ok("components.floors", f"The table of known holes is from {AS_OF.isoformat()}.")
+    return ok("components.floors", f"The table of known holes is from {as_of.isoformat()}.")
 
 
-def judge_component(component: Component, floors: tuple[Floor, ...]) -> Finding:
+def check_gvisor(said: str, *, today: date) -> Finding:
+    """By `runsc --version`, whose release is a day: `runsc version release-20260928.0`."""
+    found = re.search(r"release-(\d{8})", said)
+    try:
+        day = datetime.strptime(found[1] if found else "", "%Y%m%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        return skip("components.runsc", "runsc does not tell the day of its release.")
+    fix = "Install a newer gVisor."
+    if day < GVISOR_FIXED:
+        message = f"runsc is of {day.isoformat()}; a fix for CVE-2026-96812 cannot be in it."
+        what = "a device file in an image leads to the host; matters only if: a foreign image runs"
+        return warn("components.runsc", message, fix, f"CVE-2026-96812: {what}")
+    if (today - day).days > GVISOR_OLD_DAYS:
+        return warn("components.runsc", f"runsc is of {day.isoformat()}, {(today - day).days} days ago.", fix)
+    return ok("components.runsc", f"runsc is of {day.isoformat()}.")
+
+
+def judge_component(component: Component, holes: tuple[Floor, ...]) -> Finding:
     """One component. Fails only for upstream builds."""
     name = f"components.{component.name}"
-    below = [floor for floor in floors if not is_fixed(component.version, floor.fixed)]
+    below = [hole for hole in holes if not is_fixed(component.version, hole)]
     if not below:
         return ok(name, f"{component.name} {component.version}: no known hole in the table.")
     package = component.package
     if package is None:
         details = tuple(_upstream(floor) for floor in below)
         message = f"{component.name} {component.version} is older than the fix of {len(below)} known holes."
-        fix = f"Update {component.name} to {_newest(below)} or newer."
+        fix = f"Update {component.name} to {newest(below)} or newer."
         return Finding(id=name, status=Status.FAIL, message=message, fix=fix, details=details)
     if package.changelog is None:
         message = (
@@ -119,26 +146,22 @@ def _not_mentioned(floor: Floor, package: Package) -> str:
     )
 
 
-def _newest(floors: list[Floor]) -> str:
-    return max((floor.fixed[-1] for floor in floors), key=numbers)
-
-
 def check_kernel(release: str, build: str, *, filtered: bool) -> Finding:
     """`release`, `build` as of uname -r and -v; `filtered`: sandboxes have the built-in profile."""
     version = kernel_version(release, build)
     if version is None:
         message = f"Kernel {release} is a distribution's: its number does not tell which holes are mended."
         return skip("kernel.version", message)
-    below = [floor for floor in KERNEL if not is_fixed(version, floor.fixed)]
+    below = [hole for hole in floors().kernel if not is_fixed(version, hole)]
     if not below:
         return ok("kernel.version", f"Kernel {version}: no known hole in the table.")
     reachable = [floor for floor in below if not (filtered and floor.needs in REFUSED_BY_PROFILE)]
     details = tuple(_kernel_line(floor, reachable) for floor in below)
     if reachable:
         message = f"Kernel {version} has {len(reachable)} known holes that a sandbox can reach."
-        return fail("kernel.version", message, f"Update the kernel to {_newest(below)} or newer.", *details)
+        return fail("kernel.version", message, f"Update the kernel to {newest(below)} or newer.", *details)
     message = f"Kernel {version} has {len(below)} known holes; the profile keeps sandboxes from all of them."
-    return warn("kernel.version", message, f"Update the kernel to {_newest(below)} or newer.", *details)
+    return warn("kernel.version", message, f"Update the kernel to {newest(below)} or newer.", *details)
 
 
 def _kernel_line(floor: Floor, reachable: list[Floor]) -> str:
@@ -153,7 +176,7 @@ def kernel_version(release: str, build: str) -> str | None:
         return named[1]
     if re.match(r"\d+\.\d+\.0-\d+", release):
         return None  # an ABI number of Debian or Ubuntu, not a patch level
-    if is_distribution_build(release):
+    if is_distribution_build(release) or _DISTRIBUTION_KERNEL.search(release):
         return None
     found = re.match(r"\d+\.\d+(\.\d+)?", release)
     return found[0] if found else None

@@ -1,54 +1,79 @@
-"""The config: what explain warns of, best practices, known traps. And the state folder. Pure."""
+"""The config: what explain warns of, best practices, known traps. Pure."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from openclaw_sandbox.doctor.image import OLD_DAYS
 from openclaw_sandbox.doctor.model import Finding, Status, fail, ok, skip, warn
 from openclaw_sandbox.policy.model import Mode, SeccompKind, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from openclaw_sandbox.doctor.facts import Facts
+    from openclaw_sandbox.doctor.facts import Facts, ImageFacts
+    from openclaw_sandbox.errors import SandboxError
     from openclaw_sandbox.policy.model import EffectivePolicy
 
 _STRONG_RUNTIMES = ("runsc", "kata")
 _STATUS = {Severity.ERROR: Status.FAIL, Severity.WARNING: Status.WARN}
+#: The families of explain's codes, each told as `config.CODE`.
+WARNINGS = (
+    *("bind", "capability", "disk", "dns", "elevated", "engine", "env", "exec", "hosts", "image", "key"),
+    *("limit", "mount", "name", "network", "ports", "release", "scope", "seccomp", "session", "tmpfs"),
+    *("user", "weak", "workdir", "workspace"),
+)
+#: What explain says of the engine, and checks of their own say for all agents at once.
+_TOLD_ELSEWHERE = frozenset({"engine.unreachable", "engine.slow", "engine.unenforced"})
 
 
 def check_config(facts: Facts) -> Iterator[Finding]:
     """Every agent's policy."""
     if facts.config_error is not None:
-        error = facts.config_error
-        yield fail("config.valid", error.brief, error.hint or "openclaw-sandbox explain", *error.details)
+        yield _invalid(facts.config_error)
         return
+    for agent, reason in facts.refused_agents:
+        yield fail("config.agent", f"Agent {agent}: {reason}", f"openclaw-sandbox explain --agent {agent}")
     if not facts.policies:
         yield skip("config.valid", "No config was read.")
         return
-    yield ok("config.valid", f"The config can be used; agents: {len(facts.policies)}.")
-    yield from _warnings(facts.policies)
+    yield ok("config.valid", f"The config can be read; agents: {len(facts.policies)}.")
+    yield from _warnings(facts)
     yield _mode(facts.policies)
     yield _exec_host(facts.policies)
     yield from _practices(facts)
 
 
-def _warnings(policies: tuple[EffectivePolicy, ...]) -> Iterator[Finding]:
+def _invalid(error: SandboxError) -> Finding:
+    """With every mistake and its place."""
+    issues = (f"{issue.where()}: {issue.path or '<root>'}: {issue.message}" for issue in error.issues)
+    hint = error.hint or "openclaw-sandbox config validate"
+    return fail("config.valid", error.brief, hint, *(line.lstrip(": ") for line in issues), *error.details)
+
+
+def _warnings(facts: Facts) -> Iterator[Finding]:
     """What explain says, once for each place."""
     seen: dict[tuple[str, str], tuple[Status, str, str, list[str]]] = {}
-    for policy in policies:
-        for finding in policy.findings:
+    for policy in facts.policies:
+        for finding in (*policy.findings, *facts.observed.get(policy.agent_id, ())):
             status = _STATUS.get(finding.severity)
-            if status is None or finding.code.startswith("mode."):
+            if status is None or finding.code.startswith("mode.") or _is_told(finding.code, policy, facts):
                 continue
             where = f"{finding.message} ({finding.origin.text()})" if finding.origin else finding.message
             entry = seen.setdefault((finding.code, where), (status, where, finding.hint, []))
             entry[3].append(policy.agent_id)
     for (code, _), (status, message, hint, agents) in seen.items():
-        told = (f"agents: {', '.join(agents)}",) if len(policies) > 1 else ()
+        told = (f"agents: {', '.join(agents)}",) if len(facts.policies) > 1 else ()
         yield Finding(id=f"config.{code}", status=status, message=message, fix=hint, details=told)
     if not seen:
         yield ok("config.findings", "explain warns of nothing.")
+
+
+def _is_told(code: str, policy: EffectivePolicy, facts: Facts) -> bool:
+    """The image of the first agent has an area of its own; that of another one has not."""
+    is_checked = facts.image is not None and facts.image.reference == policy.hardening.image
+    return code in _TOLD_ELSEWHERE or (code == "image.missing" and is_checked)
 
 
 def _mode(policies: tuple[EffectivePolicy, ...]) -> Finding:
@@ -68,26 +93,51 @@ def _exec_host(policies: tuple[EffectivePolicy, ...]) -> Finding:
     return warn("config.exec-host", message, "openclaw-sandbox explain --tool exec")
 
 
-#: Best practice -> (whether a policy keeps it, what to set).
-PRACTICES: Mapping[str, tuple[Callable[[EffectivePolicy], bool], str]] = {
-    "a user that is not root": (lambda p: not _is_root(p.hardening.user), "Remove docker.user."),
-    "a read-only root": (lambda p: p.hardening.read_only_root, "Remove docker.readOnlyRoot."),
-    "the built-in filter of system calls": (
-        lambda p: p.hardening.seccomp.kind is SeccompKind.OURS,
-        "Remove docker.seccompProfile.",
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Practice:
+    """A best practice that a policy keeps or not, and what to set."""
+
+    words: str
+    holds: Callable[[EffectivePolicy], bool]
+    fix: str
+
+
+#: By the end of the check's id.
+PRACTICES: Mapping[str, Practice] = {
+    "user": Practice(
+        words="a user that is not root",
+        holds=lambda p: not _is_root(p.hardening.user),
+        fix="Remove docker.user.",
     ),
-    "no capabilities": (
-        lambda p: p.hardening.cap_drop == ("ALL",) and not p.hardening.cap_add,
-        'Set docker.capDrop to ["ALL"].',
+    "read-only": Practice(
+        words="a read-only root",
+        holds=lambda p: p.hardening.read_only_root,
+        fix="Remove docker.readOnlyRoot.",
     ),
-    "limits of memory, processes and processors": (
-        lambda p: bool(p.hardening.memory_bytes and p.hardening.pids_limit and p.hardening.cpus),
-        "Set docker.memory, docker.pidsLimit and docker.cpus.",
+    "seccomp": Practice(
+        words="the built-in filter of system calls",
+        holds=lambda p: p.hardening.seccomp.kind is SeccompKind.OURS,
+        fix="Remove docker.seccompProfile.",
     ),
-    "no network": (lambda p: p.hardening.network == "none", 'Set docker.network to "none".'),
-    "gVisor or Kata where the stakes are high": (
-        lambda p: (p.hardening.runtime or "").startswith(_STRONG_RUNTIMES),
-        "Install gVisor and set sandbox.runtime to runsc in config.yml.",
+    "capabilities": Practice(
+        words="no capabilities",
+        holds=lambda p: p.hardening.cap_drop == ("ALL",) and not p.hardening.cap_add,
+        fix='Set docker.capDrop to ["ALL"].',
+    ),
+    "limits": Practice(
+        words="limits of memory, processes and processors",
+        holds=lambda p: bool(p.hardening.memory_bytes and p.hardening.pids_limit and p.hardening.cpus),
+        fix="Set docker.memory, docker.pidsLimit and docker.cpus.",
+    ),
+    "network": Practice(
+        words="no network",
+        holds=lambda p: p.hardening.network == "none",
+        fix='Set docker.network to "none".',
+    ),
+    "runtime": Practice(
+        words="gVisor or Kata where the stakes are high",
+        holds=lambda p: (p.hardening.runtime or "").startswith(_STRONG_RUNTIMES),
+        fix="Install gVisor and set sandbox.runtime to runsc in config.yml.",
     ),
 }
 
@@ -97,55 +147,42 @@ def _is_root(user: str | None) -> bool:
 
 
 def _practices(facts: Facts) -> Iterator[Finding]:
-    """Ten: seven of the policy; fresh and scanned images have checks of their own; behaviour watched."""
-    kept = 0
-    for words, (holds, fix) in PRACTICES.items():
-        broken = [policy.agent_id for policy in facts.policies if not holds(policy)]
-        kept += not broken
-        if broken:
-            name = f"config.practice-{words.split()[-1]}"
-            yield warn(name, f"Not for every agent: {words}.", fix, f"agents: {', '.join(broken)}")
+    """Ten: seven of the policies, the behaviour watched, the image fresh and scanned (see image.*)."""
+    kept: dict[str, bool | None] = {}
+    for name, practice in PRACTICES.items():
+        broken = [policy.agent_id for policy in facts.policies if not practice.holds(policy)]
+        kept[practice.words] = not broken
+        yield _practice(f"config.practice-{name}", practice, broken)
+    kept["behaviour is watched"] = bool(facts.monitors)
     if facts.monitors:
         yield ok("config.practice-watched", f"Behaviour is watched by {', '.join(facts.monitors)}.")
     else:
         message = "Nothing watches what sandboxes do (Falco or Tetragon)."
         yield warn("config.practice-watched", message, "Install Falco.")
-    total = len(PRACTICES) + 1
-    kept += bool(facts.monitors)
-    yield ok("config.posture", f"Posture: {kept} of {total} best practices, {round(100 * kept / total)} %.")
+    kept |= {"images are up to date": _is_fresh(facts.image), "images are scanned": _is_scanned(facts.image)}
+    yield _posture(kept)
 
 
-def check_state(facts: Facts) -> Iterator[Finding]:
-    """The registry, the workspaces, the way out."""
-    state = facts.state
-    if state.registry_problem:
-        yield fail("state.registry", state.registry_problem, "openclaw-sandbox doctor --fix")
-    else:
-        yield ok("state.registry", "The registry can be read.")
-    for agent, problem, hint in state.workspace_problems:
-        yield fail("state.workspace", f"Agent {agent}: {problem}", hint)
-    if not state.workspace_problems:
-        yield ok("state.workspace", "Every workspace can be used by its sandbox.")
-    if facts.gateway_problems is None:
-        yield skip("state.gateway", "No sandbox has allowed hosts: there is no gateway.")
-    elif facts.gateway_problems:
-        message = "The egress gateway does not answer: sandboxes with allowed hosts reach nothing."
-        yield warn("state.gateway", message, "It is made again by the next run.", *facts.gateway_problems)
-    else:
-        yield ok("state.gateway", "The egress gateway answers.")
+def _practice(name: str, practice: Practice, broken: list[str]) -> Finding:
+    if not broken:
+        return ok(name, f"Every agent has: {practice.words}.")
+    return warn(name, f"Not every agent has: {practice.words}.", practice.fix, f"agents: {', '.join(broken)}")
 
 
-def check_tool(facts: Facts) -> Iterator[Finding]:
-    """This installation."""
-    kinds = {policy.hardening.seccomp.kind for policy in facts.policies}
-    if kinds and kinds != {SeccompKind.OURS}:
-        message = "Some agents do not use the built-in filter of system calls."
-        yield warn("tool.seccomp", message, "Remove docker.seccompProfile.")
-    elif kinds:
-        yield ok("tool.seccomp", "The built-in filter is what every sandbox gets.")
-    if facts.completion is None:
-        yield skip("tool.completion", "The shell is not known.")
-    elif facts.completion:
-        yield ok("tool.completion", "Shell completion is installed.")
-    else:
-        yield skip("tool.completion", "Shell completion is not installed.")
+def _is_fresh(image: ImageFacts | None) -> bool | None:
+    return None if image is None or image.age_days is None else image.age_days <= OLD_DAYS
+
+
+def _is_scanned(image: ImageFacts | None) -> bool | None:
+    """None where the scanner was not asked."""
+    if image is None or (image.scanner and image.scan is None):
+        return None
+    return image.scan is not None
+
+
+def _posture(kept: Mapping[str, bool | None]) -> Finding:
+    judged = [holds for holds in kept.values() if holds is not None]
+    share = round(100 * sum(judged) / len(judged))
+    message = f"Posture: {sum(judged)} of {len(judged)} best practices, {share} %."
+    details = tuple(f"not kept: {words}" for words, holds in kept.items() if holds is False)
+    return Finding(id="config.posture", status=Status.OK, message=message, details=details)

@@ -38,7 +38,23 @@ def check_containers(facts: Facts) -> Iterator[Finding]:
         yield fail("containers.impostors", message, "docker inspect, then docker rm", *found.impostors)
     else:
         yield ok("containers.impostors", "Every container with the sandbox label is one.")
+    yield _browsers(found.browsers)
     yield from _benchmark(found.running)
+
+
+def _browsers(browsers: tuple[Observed, ...]) -> Finding:
+    """OpenClaw's browser image runs Chromium as root, with its own sandbox off."""
+    roots = [browser.name for browser in browsers if _runs_as_root(browser)]
+    if not roots:
+        return ok("containers.browser", "No browser runs as root.")
+    fix = "Set agents.defaults.sandbox.browser.enabled to false, then openclaw-sandbox recreate --browser."
+    return fail("containers.browser", f"{len(roots)} browser containers run as root.", fix, *roots)
+
+
+def _runs_as_root(container: Observed) -> bool:
+    config = container.raw.get("Config")
+    user = str(config.get("User") or "") if isinstance(config, dict) else ""
+    return user.partition(":")[0] in ("", "0", "root")
 
 
 def _several(name: str, lines: tuple[str, ...], what: str, fix: str) -> Finding:

@@ -53,12 +53,14 @@ def _weight(character: str) -> int:
 
 
 def parse_packages(lines: Iterable[str]) -> dict[str, str]:
-    """Name -> newest version, of a Packages file of apt or of dpkg's status file."""
+    """Name -> newest version, of a Packages file of apt or of dpkg's status file. Not what was removed."""
     found: dict[str, str] = {}
     name = ""
     for line in lines:
         if line.startswith("Package:"):
             name = line[8:].strip()
+        elif line.startswith("Status:") and not line.rstrip().endswith(" installed"):
+            name = ""
         elif line.startswith("Version:") and name:
             version = line[8:].strip()
             if name not in found or is_older(found[name], version):

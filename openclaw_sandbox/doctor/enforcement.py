@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from openclaw_sandbox.doctor.model import Finding, fail, ok, warn
 from openclaw_sandbox.lifecycle.fit import Needs, applies_seccomp, disk_means, find_gaps, is_gvisor
+from openclaw_sandbox.policy.findings import errors
 from openclaw_sandbox.spec.build import BuildContext, build_spec
 
 if TYPE_CHECKING:
@@ -38,8 +39,9 @@ def check_enforcement(facts: Facts) -> Iterator[Finding]:
     info = facts.engine.info
     if info is None or not facts.policies:
         return
-    refused = dict.fromkeys(line for policy in facts.policies for line in _gaps(policy, info, allowed=False))
-    loose = dict.fromkeys(line for policy in facts.policies for line in _gaps(policy, info, allowed=True))
+    usable = [policy for policy in facts.policies if not errors(policy.findings)]
+    refused = dict.fromkeys(line for policy in usable for line in _gaps(policy, info, allowed=False))
+    loose = dict.fromkeys(line for policy in usable for line in _gaps(policy, info, allowed=True))
     if refused:
         fix = "Use an engine that can, or name the key in allow_unenforced in config.yml."
         message = f"This engine cannot keep {len(refused)} of the settings: run refuses them."

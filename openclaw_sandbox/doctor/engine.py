@@ -47,6 +47,10 @@ def check_engine(facts: Facts) -> Iterator[Finding]:
     yield _group(engine)
     yield _listens(engine)
     yield _bridge(engine)
+    if facts.broke_off:
+        message = "The engine answered, and then broke off: parts of it could not be looked at."
+        fix = "See what it does: journalctl -u docker"
+        yield fail("engine.steady", message, fix, *facts.broke_off)
 
 
 def _api(info: EngineInfo) -> Finding:

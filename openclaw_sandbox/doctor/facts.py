@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from openclaw_sandbox.engine.base import EngineInfo, ImageInfo, Observed
     from openclaw_sandbox.errors import SandboxError
-    from openclaw_sandbox.policy.model import EffectivePolicy
+    from openclaw_sandbox.policy.model import EffectivePolicy, Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +82,7 @@ class ContainerFacts:
     """The containers with our label, sorted by what `list` says of them: names."""
 
     running: tuple[Observed, ...] = ()
+    browsers: tuple[Observed, ...] = ()  # those of them that are a browser's
     drifted: tuple[tuple[str, str], ...] = ()  # name, reason
     orphans: tuple[str, ...] = ()
     half_made: tuple[str, ...] = ()
@@ -108,10 +109,13 @@ class Facts:
     image: ImageFacts | None = None
     policies: tuple[EffectivePolicy, ...] = ()
     config_error: SandboxError | None = None
+    refused_agents: tuple[tuple[str, str], ...] = ()  # agent, why its config cannot even be judged
+    observed: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)  # by agent; see explain
     containers: ContainerFacts | None = None
     state: StateFacts
     gateway_problems: tuple[str, ...] | None = None
     completion: bool | None = None
     monitors: tuple[str, ...] = ()  # programs that watch behaviour: falco, tetragon
     offline: bool = False
-    notes: tuple[str, ...] = field(default=())
+    gvisor: str = ""  # what `runsc --version` says, where the engine has that runtime
+    broke_off: tuple[str, ...] = ()  # why the engine stopped answering while it was looked at

@@ -8,8 +8,9 @@ import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from openclaw_sandbox.doctor.candidates import host_candidates
 from openclaw_sandbox.doctor.facts import (
     ContainerFacts,
     EngineFacts,
@@ -20,40 +21,52 @@ from openclaw_sandbox.doctor.facts import (
     StateFacts,
 )
 from openclaw_sandbox.doctor.inside import look_inside
+from openclaw_sandbox.doctor.listening import listening
 from openclaw_sandbox.doctor.model import Area
 from openclaw_sandbox.doctor.scanner import installed_scanner, scan
-from openclaw_sandbox.errors import EngineError, SandboxError, StateFileError
+from openclaw_sandbox.engine.docker.endpoint import find_endpoint
+from openclaw_sandbox.errors import EngineError, SandboxError, StateFileError, VerbFailedError
 from openclaw_sandbox.image.choose import BaseChoice, BaseKind, Want, why_build
 from openclaw_sandbox.image.recipes import ImageName, recipe
 from openclaw_sandbox.lifecycle import intents
+from openclaw_sandbox.lifecycle.fit import is_gvisor
 from openclaw_sandbox.lifecycle.judge import Match
 from openclaw_sandbox.lifecycle.registry import Kind
 from openclaw_sandbox.lifecycle.stock import State
 from openclaw_sandbox.lifecycle.workspace import plan_user
+from openclaw_sandbox.policy.findings import errors
 from openclaw_sandbox.spec import labels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from openclaw_sandbox.engine.base import Engine, EngineInfo, ImageInfo, Observed
+    from openclaw_sandbox.engine.base import Engine, ImageInfo, Observed
     from openclaw_sandbox.lifecycle.fleet import Fleet
-    from openclaw_sandbox.policy.model import EffectivePolicy
+    from openclaw_sandbox.policy.model import EffectivePolicy, Finding
 
 _SETTINGS = (
     *("kernel.dmesg_restrict", "kernel.kptr_restrict", "kernel.unprivileged_bpf_disabled"),
     *("kernel.perf_event_paranoid", "kernel.io_uring_disabled", "dev.tty.legacy_tiocsti"),
 )
 _MONITORS = ("falco", "tetragon")
+_QUICK_S = 10.0
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gatherer:
-    """One look at this machine. `fleet` is None where no engine was found; `areas` is what is asked for."""
+    """One look at this machine. `fleet` is None where no engine was found; `areas` is what is asked for.
+
+    `observed` tells what only this machine knows of a policy, in the words of `explain`; the engine is asked
+    too if it answers.
+    """
 
     fleet: Fleet | None
     policies: tuple[EffectivePolicy, ...]
     state_dir: Path
+    observed: Callable[[EffectivePolicy, bool], tuple[Finding, ...]]
     config_error: SandboxError | None = None
+    refused_agents: tuple[tuple[str, str], ...] = ()
     engine_error: SandboxError | None = None
     offline: bool = False
     areas: frozenset[Area] = frozenset(Area)
@@ -61,28 +74,35 @@ class Gatherer:
     def facts(self) -> Facts:
         """Everything that can be found out. Never raises a SandboxError."""
         engine = engine_facts(self.fleet.engine if self.fleet else None, self.engine_error)
-        answers = engine.info is not None
-        state = self._state()
+        fleet = self.fleet if engine.info is not None else None
+        state, broken = self._state(), _Broken()
         return Facts(
             engine=engine,
             kernel=_kernel(),
-            image=self._image(self.fleet.engine)
-            if self.fleet and answers and self._asks(Area.IMAGE)
-            else None,
+            image=broken.ask(lambda: self._image(fleet.engine)) if fleet and self._asks(Area.IMAGE) else None,
             policies=self.policies,
             config_error=self.config_error,
-            containers=self._containers(self.fleet, state)
-            if self.fleet and answers and self._asks(Area.CONTAINERS)
+            refused_agents=self.refused_agents,
+            observed=self._observed(answers=fleet is not None),
+            containers=broken.ask(lambda: self._containers(fleet, state))
+            if fleet and self._asks(Area.CONTAINERS)
             else None,
             state=state,
             gateway_problems=self._gateways(),
             completion=_completion(),
             monitors=tuple(name for name in _MONITORS if shutil.which(name)),
             offline=self.offline,
+            gvisor=_gvisor(engine),
+            broke_off=broken.off,
         )
 
     def _asks(self, area: Area) -> bool:
         return area in self.areas
+
+    def _observed(self, *, answers: bool) -> Mapping[str, tuple[Finding, ...]]:
+        if not self._asks(Area.CONFIG):
+            return {}
+        return {policy.agent_id: self.observed(policy, answers) for policy in self.policies}
 
     def _image(self, engine: Engine) -> ImageFacts:
         reference = self.policies[0].hardening.image if self.policies else recipe(ImageName.SANDBOX).reference
@@ -109,6 +129,20 @@ class Gatherer:
         return tuple(str(place.log_file) for place in found if place.health() is None)
 
 
+@dataclass(slots=True)
+class _Broken:
+    """Questions that an engine broke off: it answered at first. `off` is why."""
+
+    off: tuple[str, ...] = ()
+
+    def ask(self, question: Callable[[], _Answer]) -> _Answer | None:
+        try:
+            return question()
+        except SandboxError as error:
+            self.off = tuple(dict.fromkeys((*self.off, error.brief)))
+            return None
+
+
 # ---- the engine
 
 
@@ -121,7 +155,7 @@ def engine_facts(engine: Engine | None, error: SandboxError | None) -> EngineFac
     except EngineError as problem:
         return EngineFacts(address=engine.address, source="", error=problem)
     socket_path = engine.address.removeprefix("unix://") if engine.address.startswith("unix://") else ""
-    listens, tls = _listening(engine.address)
+    listens, tls = _listens(engine, socket_path)
     return EngineFacts(
         address=engine.address,
         source="local" if engine.local else "remote",
@@ -130,9 +164,17 @@ def engine_facts(engine: Engine | None, error: SandboxError | None) -> EngineFac
         bridge_known=_has_bridge(engine),
         bridge_link=Path("/sys/class/net/docker0").exists() if engine.local else None,
         group=_group_of(socket_path) if socket_path else None,
-        listens=listens if engine.local else (engine.address,),
-        tls=tls or bool(os.environ.get("DOCKER_TLS_VERIFY")),
+        listens=listens,
+        tls=tls,
     )
+
+
+def _listens(engine: Engine, socket_path: str) -> tuple[tuple[str, ...] | None, bool]:
+    """Network addresses, and whether TLS guards them. An engine elsewhere tells only its own address."""
+    if engine.local:
+        return listening(socket_path)
+    at = (engine.address,) if engine.address.startswith("tcp://") else None
+    return at, find_endpoint(os.environ).cert_dir is not None
 
 
 def space_of(path: str) -> Space | None:
@@ -173,22 +215,19 @@ def _group_of(path: str) -> tuple[str, ...] | None:
     return tuple(sorted({*group.gr_mem, *primary}))
 
 
-def _listening(address: str) -> tuple[tuple[str, ...] | None, bool]:
-    """Network addresses in the arguments of dockerd, and whether it wants TLS; None if nobody may look."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        words = _words(folder / "cmdline")
-        if words and Path(words[0]).name == "dockerd":
-            joined = [word.removeprefix("--host=").removeprefix("-H=") for word in words]
-            hosts = tuple(word for word in joined if word.startswith("tcp://"))
-            return hosts, "--tlsverify" in words or "--tlsverify=true" in words
-    return ((address,), False) if address.startswith("tcp://") else (None, False)
+def _gvisor(engine: EngineFacts) -> str:
+    """What `runsc --version` says, where the engine has it; empty if it has none, or it says nothing."""
+    from openclaw_sandbox.image.process import run
 
-
-def _words(path: Path) -> list[str]:
+    path = shutil.which("runsc")
+    if engine.info is None or path is None or not any(map(is_gvisor, engine.info.runtimes)):
+        return ""
+    lines: list[str] = []
     try:
-        return path.read_bytes().decode("utf-8", "replace").split("\0")
-    except OSError:
-        return []
+        run([path, "--version"], on_line=lines.append, timeout_s=_QUICK_S)
+    except VerbFailedError:
+        return ""
+    return "\n".join(lines)
 
 
 def _kernel() -> Kernel:
@@ -242,45 +281,13 @@ def age_days(image: ImageInfo, now: datetime) -> int | None:
         return None
 
 
-def host_candidates(suite: str) -> Mapping[str, str] | None:
-    """The newest versions in this host's own apt lists of the image's release; None without such lists."""
-    from openclaw_sandbox.doctor.debian import is_older, parse_packages
-
-    if not suite:
-        return None
-    newest: dict[str, str] = {}
-    lists = [path for path in _lists() if f"_{suite}" in path.name]
-    for path in lists:
-        for name, version in parse_packages(_lines(path)).items():
-            if name not in newest or is_older(newest[name], version):
-                newest[name] = version
-    return newest or None
-
-
-def _lists() -> Iterator[Path]:
-    yield from sorted(Path("/var/lib/apt/lists").glob("*_Packages*"))
-
-
-def _lines(path: Path) -> Iterator[str]:
-    """Of a plain or lz4-compressed list; apt's own tool reads every kind."""
-    from openclaw_sandbox.image.process import run
-
-    if path.suffix != ".lz4":
-        with path.open(encoding="utf-8", errors="replace") as file:
-            yield from file
-        return
-    lines: list[str] = []
-    run(["/usr/lib/apt/apt-helper", "cat-file", str(path)], timeout_s=60.0, on_line=lines.append)
-    yield from lines
-
-
 # ---- containers and state
 
 
 def container_facts(fleet: Fleet) -> ContainerFacts:
     """Everything with the sandbox label."""
     found: dict[State, list[str]] = {}
-    foreign, drifted, running = [], [], []
+    foreign, drifted, running, browsers = [], [], [], []
     impostors = tuple(c.name for c in fleet.containers() if _is_impostor(c))
     for item in (item for kind in Kind for item in fleet.items(kind)):
         if item.name in impostors:
@@ -295,8 +302,11 @@ def container_facts(fleet: Fleet) -> ContainerFacts:
             inspected = fleet.engine.inspect(item.observed.id) if item.running else None
             if inspected is not None:
                 running.append(inspected)
+                if item.kind is Kind.BROWSER:
+                    browsers.append(inspected)
     return ContainerFacts(
         running=tuple(running),
+        browsers=tuple(browsers),
         drifted=tuple(drifted),
         orphans=tuple(found.get(State.ORPHAN, ())),
         half_made=tuple(found.get(State.HALF_MADE, ())),
@@ -327,6 +337,8 @@ def registry_problem(state_dir: Path) -> str:
 
 def _workspaces(policies: tuple[EffectivePolicy, ...]) -> Iterator[tuple[str, str, str]]:
     for policy in policies:
+        if errors(policy.findings):
+            continue  # `run` refuses it before it comes to the workspace
         try:
             plan_user(policy)
         except SandboxError as error:
@@ -348,8 +360,3 @@ def _completion() -> bool | None:
     if shell not in places:
         return None
     return any((home / place).exists() for place in places[shell])
-
-
-def versions_of(info: EngineInfo) -> dict[str, str]:
-    """The parts' versions by the names of the floors' tables."""
-    return {"docker": info.version, **dict(info.components)}

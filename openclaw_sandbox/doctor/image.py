@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from openclaw_sandbox.doctor.facts import Facts, ImageFacts
 
-_OLD_DAYS = 30
+OLD_DAYS = 30
 
 
 def check_image(facts: Facts) -> Iterator[Finding]:
@@ -43,7 +43,7 @@ def _recipe(image: ImageFacts) -> Finding:
 def _age(image: ImageFacts) -> Finding:
     if image.age_days is None:
         return skip("image.age", "The image does not say when it was built.")
-    if image.age_days > _OLD_DAYS:
+    if image.age_days > OLD_DAYS:
         message = f"It was built {image.age_days} days ago: newer packages are missing."
         return warn("image.age", message, "openclaw-sandbox setup --force")
     return ok("image.age", f"It was built {image.age_days} days ago.")

@@ -28,7 +28,7 @@ id -u
 echo ==
 find / -xdev -type f -perm /6000 2>/dev/null
 echo ==
-cat /var/lib/dpkg/status 2>/dev/null | grep -E '^(Package|Version):'
+cat /var/lib/dpkg/status 2>/dev/null | grep -E '^(Package|Status|Version):'
 """
 
 

@@ -33,6 +33,39 @@ def test_an_unknown_check(tool: Tool) -> None:
     assert (done.status, "No check is called nothing." in done.said) == (2, True)
 
 
+def test_a_check_that_was_misspelt(tool: Tool) -> None:
+    done = tool("doctor", "--only", "engine.reachabel", "--only", "config.")
+    assert done.status == 2
+    assert "No check is called engine.reachabel." in done.said
+    assert "Did you mean engine.reachable?" in done.said
+
+
+def test_an_agent_that_is_refused_is_named(tool: Tool) -> None:
+    """`run` would refuse it, so it is a failure and not an agent less."""
+    agents = {"list": [{"id": "work", "sandbox": {"docker": {"binds": ["/etc:/x"]}}}, {"id": "main"}]}
+    tool.write_config({"agents": {"defaults": {"sandbox": {"mode": "all"}}, **agents}})
+    done = tool("doctor", "--only", "config.", "--json")
+    found = {check["id"]: check for check in done.document["checks"]}
+    assert done.status == 1
+    assert found["config.bind.sensitive"]["details"] == ["agents: work"]
+
+
+def test_the_places_of_mistakes_in_the_config(tool: Tool) -> None:
+    tool.state.mkdir()
+    (tool.state / "openclaw.json").write_text('{\n  "agents": {"defaults": {"sandbox": {"mode": "al"}}}\n}')
+    (check,) = tool("doctor", "--only", "config.", "--json").document["checks"]
+    assert "openclaw.json:2:" in check["details"][0]
+
+
+def test_secrets_of_the_config_are_not_shown(tool: Tool) -> None:
+    secret = "hunter2-hunter2"
+    docker = {"env": {"API_TOKEN": secret}, "binds": [f"/{secret}:/etc:ro"]}
+    tool.write_config({"agents": {"defaults": {"sandbox": {"mode": "all", "docker": docker}}}})
+    done = tool("doctor", "-v")
+    assert "config.bind." in done.text
+    assert secret not in done.text + done.said
+
+
 def test_there_is_nothing_to_mend_without_an_engine(tool: Tool) -> None:
     done = tool("doctor", "--fix", "--only", "state.")
     assert "nothing that this tool can mend" in done.said

@@ -41,7 +41,7 @@ def ulimit_ceilings(socket_path: str | None) -> Mapping[str, int]:
 
     Empty where there are none, or where they cannot be known (another host, no permission, no /proc).
     """
-    pid = _peer_pid(socket_path) if socket_path else 0
+    pid = daemon_pid(socket_path) if socket_path else 0
     if pid <= 1:  # 1: the socket was opened by an init system; its limits are not the daemon's
         return {}
     try:
@@ -75,8 +75,8 @@ def parse_project_quota(mountinfo: str, folder: str) -> bool:
     return found
 
 
-def _peer_pid(socket_path: str) -> int:
-    """The process that listens there, as the kernel knows it."""
+def daemon_pid(socket_path: str) -> int:
+    """The process that listens there, as the kernel knows it; 0 if it cannot be known."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
             sock.settimeout(2)

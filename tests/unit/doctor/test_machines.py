@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from openclaw_sandbox.doctor import checks
-from openclaw_sandbox.doctor.checks import areas_of, examine
+from openclaw_sandbox.doctor.checks import areas_of, examine, nearest
 from openclaw_sandbox.doctor.facts import ContainerFacts, Facts, Inside, Kernel, StateFacts
 from openclaw_sandbox.doctor.model import Area, Status, scores
 from openclaw_sandbox.engine.base import ContainerState, Observed
-from openclaw_sandbox.errors import ConfigError, EngineDeadError
+from openclaw_sandbox.errors import ConfigError, EngineDeadError, Issue
+from openclaw_sandbox.policy.model import Finding, Severity
+from openclaw_sandbox.policy.resolve import survey
+from tests.fake_host import FakeHost, config_of
 from tests.unit.doctor.machines import (
     GIB,
     IMAGE,
@@ -33,7 +36,7 @@ def no_packages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def bad(facts: Facts) -> dict[str, Status]:
     """What is not well, apart from the two things that no machine has by default."""
-    usual = {"config.practice-high"}
+    usual = {"config.practice-runtime"}
     found = {f.id: f.status for f in examine(facts) if f.status in (Status.WARN, Status.FAIL)}
     return {name: status for name, status in found.items() if name not in usual}
 
@@ -238,3 +241,104 @@ def test_what_fails_or_warns_says_what_to_do() -> None:
 def test_the_benchmarks_rules(host: dict[str, Any], number: str) -> None:
     facts = machine(containers=ContainerFacts(running=(observed("octest", **host),)))
     assert bad(facts) == {f"containers.cis-{number}": Status.FAIL}
+
+
+# ---- ids
+
+
+def test_every_practice_has_an_id_of_its_own() -> None:
+    weak = policies(docker={"user": "0:0", "readOnlyRoot": False, "capDrop": [], "network": "bridge"})
+    found = [f for f in examine(machine(policies=weak, monitors=())) if f.id.startswith("config.practice-")]
+    assert len({finding.id for finding in found}) == len(found) == 8
+    broken = {finding.id.rpartition("practice-")[2] for finding in found if finding.status is Status.WARN}
+    assert broken >= {"user", "read-only", "capabilities", "network", "limits", "watched", "runtime"}
+
+
+def posture(facts: Facts) -> str:
+    return next(finding.message for finding in examine(facts) if finding.id == "config.posture")
+
+
+def test_the_posture_counts_ten() -> None:
+    scanned = image(scanner="trivy", scan={"LOW": 1})
+    assert posture(machine(image=scanned)) == "Posture: 9 of 10 best practices, 90 %."
+    assert posture(machine()) == "Posture: 8 of 10 best practices, 80 %."
+    assert posture(machine(image=None)) == "Posture: 7 of 8 best practices, 88 %."
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["containers.cis-5.4", "config.weak.", "config.weak.root-user", "components.runsc", "engine.steady"],
+)
+def test_a_check_with_nothing_to_say_says_so_when_asked(word: str) -> None:
+    (found,) = examine(machine(), only=(word,))
+    assert (found.id, found.status) == (word.rstrip("."), Status.OK)
+
+
+def test_a_check_that_could_not_look_is_no_ok() -> None:
+    (found,) = examine(machine(containers=None), only=("containers.cis-5.4",))
+    assert found.status is Status.SKIP
+
+
+@pytest.mark.parametrize(
+    ("word", "near"),
+    [
+        ("engine.reachabel", "engine.reachable"),
+        ("containers.cis-5.44", "containers.cis-5.4"),
+        ("confg.", "config."),
+        ("xyzzy", ""),
+    ],
+)
+def test_the_nearest_id(word: str, near: str) -> None:
+    assert examine(machine(), only=(word,)) == ()
+    assert nearest(machine(), word) == near
+
+
+# ---- what explain says is said
+
+
+def told(code: str) -> Finding:
+    return Finding(code=code, severity=Severity.WARNING, message=f"about {code}", hint="do it")
+
+
+def test_what_only_the_machine_knows_of_a_policy_is_told() -> None:
+    codes = ("seccomp.unusable", "network.missing", "engine.unenforced", "image.missing")
+    facts = machine(observed={"main": tuple(map(told, codes))})
+    assert bad(facts) == {"config.seccomp.unusable": Status.WARN, "config.network.missing": Status.WARN}
+    elsewhere = replace(facts, image=image(reference="another:1"))
+    assert "config.image.missing" in bad(elsewhere)
+
+
+def test_an_agent_whose_config_is_refused_is_not_passed_over() -> None:
+    facts = machine(refused_agents=(("work", "its key is of nobody"),))
+    assert bad(facts) == {"config.agent": Status.FAIL}
+
+
+def test_what_run_refuses_is_a_failure() -> None:
+    config = config_of({"agents": {"defaults": {"sandbox": {"mode": "all", "docker": {"network": "host"}}}}})
+    refused = survey(config, session=None, agent=None, host=FakeHost())
+    found = bad(machine(policies=(refused,)))
+    assert found["config.network.host"] is Status.FAIL
+
+
+def test_the_places_of_mistakes_are_told() -> None:
+    issue = Issue(path="agents.list", message="is no list", file="openclaw.json", line=3, column=7)
+    error = ConfigError("openclaw.json cannot be used.", issues=[issue])
+    found = examine(machine(config_error=error), only=("config.valid",))[0]
+    assert found.details == ("openclaw.json:3:7: agents.list: is no list",)
+
+
+def test_an_engine_that_breaks_off_is_named() -> None:
+    facts = machine(broke_off=("The engine does not answer.",), image=None, containers=None)
+    assert bad(facts) == {"engine.steady": Status.FAIL}
+
+
+@pytest.mark.parametrize(("user", "status"), [("", Status.FAIL), ("0", Status.FAIL), ("1000", Status.OK)])
+def test_a_browser_that_runs_as_root(user: str, status: Status) -> None:
+    browser = replace(observed("browser"), raw={"Config": {"User": user}})
+    facts = machine(containers=ContainerFacts(browsers=(browser,)))
+    assert examine(facts, only=("containers.browser",))[0].status is status
+
+
+def test_gvisor_is_looked_at_where_the_engine_has_it() -> None:
+    facts = machine(gvisor="runsc version release-20240101.0")
+    assert bad(facts) == {"components.runsc": Status.WARN}

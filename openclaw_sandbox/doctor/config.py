@@ -64,7 +64,7 @@ def _warnings(facts: Facts) -> Iterator[Finding]:
             entry = seen.setdefault((finding.code, where), (status, where, finding.hint, []))
             entry[3].append(policy.agent_id)
     for (code, _), (status, message, hint, agents) in seen.items():
-        told = (f"agents: {', '.join(agents)}",) if len(facts.policies) > 1 else ()
+        told = _of_agents(agents, facts) or ()
         yield Finding(id=f"config.{code}", status=status, message=message, fix=hint, details=told)
     if not seen:
         yield ok("config.findings", "explain warns of nothing.")
@@ -90,7 +90,8 @@ def _exec_host(policies: tuple[EffectivePolicy, ...]) -> Finding:
     if not torn:
         return ok("config.exec-host", "tools.exec.host fits the mode.")
     message = f'tools.exec.host is "sandbox" and mode is off, so exec runs on the host: {", ".join(torn)}.'
-    return warn("config.exec-host", message, "openclaw-sandbox explain --tool exec")
+    fix = 'Set agents.defaults.sandbox.mode to "all", or tools.exec.host to "gateway".'
+    return warn("config.exec-host", message, fix)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +99,8 @@ class Practice:
     """A best practice that a policy keeps or not, and what to set."""
 
     words: str
+    kept: str
+    broken: str
     holds: Callable[[EffectivePolicy], bool]
     fix: str
 
@@ -106,36 +109,50 @@ class Practice:
 PRACTICES: Mapping[str, Practice] = {
     "user": Practice(
         words="a user that is not root",
+        kept="Commands run as a user that is not root.",
+        broken="Commands run as root.",
         holds=lambda p: not _is_root(p.hardening.user),
         fix="Remove docker.user.",
     ),
     "read-only": Practice(
         words="a read-only root",
+        kept="The root is read-only.",
+        broken="The root can be written to.",
         holds=lambda p: p.hardening.read_only_root,
         fix="Remove docker.readOnlyRoot.",
     ),
     "seccomp": Practice(
         words="the built-in filter of system calls",
+        kept="The built-in filter of system calls is on.",
+        broken="The built-in filter of system calls is not used.",
         holds=lambda p: p.hardening.seccomp.kind is SeccompKind.OURS,
         fix="Remove docker.seccompProfile.",
     ),
     "capabilities": Practice(
         words="no capabilities",
+        kept="Every capability is dropped.",
+        broken="Capabilities are kept.",
         holds=lambda p: p.hardening.cap_drop == ("ALL",) and not p.hardening.cap_add,
         fix='Set docker.capDrop to ["ALL"].',
     ),
     "limits": Practice(
         words="limits of memory, processes and processors",
+        kept="Memory, processes and processors are limited.",
+        broken="Memory, processes or processors are not limited.",
         holds=lambda p: bool(p.hardening.memory_bytes and p.hardening.pids_limit and p.hardening.cpus),
         fix="Set docker.memory, docker.pidsLimit and docker.cpus.",
     ),
     "network": Practice(
         words="no network",
+        kept="There is no network.",
+        broken="There is a network.",
         holds=lambda p: p.hardening.network == "none",
         fix='Set docker.network to "none".',
     ),
     "runtime": Practice(
         words="gVisor or Kata where the stakes are high",
+        kept="Sandboxes have a kernel of their own.",
+        broken="Sandboxes share the host's kernel: where the stakes are high, use gVisor or Kata.",
         holds=lambda p: (p.hardening.runtime or "").startswith(_STRONG_RUNTIMES),
         fix="Install gVisor and set sandbox.runtime to runsc in config.yml.",
     ),
@@ -152,7 +169,7 @@ def _practices(facts: Facts) -> Iterator[Finding]:
     for name, practice in PRACTICES.items():
         broken = [policy.agent_id for policy in facts.policies if not practice.holds(policy)]
         kept[practice.words] = not broken
-        yield _practice(f"config.practice-{name}", practice, broken)
+        yield _practice(f"config.practice-{name}", practice, _of_agents(broken, facts))
     kept["behaviour is watched"] = bool(facts.monitors)
     if facts.monitors:
         yield ok("config.practice-watched", f"Behaviour is watched by {', '.join(facts.monitors)}.")
@@ -163,10 +180,17 @@ def _practices(facts: Facts) -> Iterator[Finding]:
     yield _posture(kept)
 
 
-def _practice(name: str, practice: Practice, broken: list[str]) -> Finding:
-    if not broken:
-        return ok(name, f"Every agent has: {practice.words}.")
-    return warn(name, f"Not every agent has: {practice.words}.", practice.fix, f"agents: {', '.join(broken)}")
+def _of_agents(agents: list[str], facts: Facts) -> tuple[str, ...] | None:
+    """Of whom a warning is: nothing to say where there is one agent; None if it is nobody's."""
+    if not agents:
+        return None
+    return (f"agents: {', '.join(agents)}",) if len(facts.policies) > 1 else ()
+
+
+def _practice(name: str, practice: Practice, broken: tuple[str, ...] | None) -> Finding:
+    if broken is None:
+        return ok(name, practice.kept)
+    return warn(name, practice.broken, practice.fix, *broken)
 
 
 def _is_fresh(image: ImageFacts | None) -> bool | None:

@@ -51,7 +51,7 @@ def report_text(ui: Ui, findings: tuple[Finding, ...]) -> str:
         filled = round(score.percent * _BAR / 100)
         style = "ok" if score.percent >= 90 else "warning" if score.percent >= 50 else "error"
         bar = ui.paint("█" * filled, style, sys.stdout) + "░" * (_BAR - filled)
-        lines.append(f"{score.area.value:11} {bar} {score.percent:3} %  {score.checks} checks")
+        lines.append(f"{score.area.value:11} {bar} {score.percent:3} %  {_counted(score.checks, 'check')}")
     for area in Area:
         shown = [
             f for f in findings if f.area is area and (ui.verbose or f.status in (Status.WARN, Status.FAIL))
@@ -60,13 +60,24 @@ def report_text(ui: Ui, findings: tuple[Finding, ...]) -> str:
             lines += ["", ui.paint(area.value, "bold", sys.stdout)]
             for finding in sorted(shown, key=lambda f: _ORDER.index(f.status)):
                 lines += _finding(ui, finding)
+    return "\n".join([*lines, "", *_summary(ui, findings)])
+
+
+def _summary(ui: Ui, findings: tuple[Finding, ...]) -> list[str]:
+    """What is left on a small screen: the counts, and by name what failed."""
     counts = {status: sum(f.status is status for f in findings) for status in Status}
-    lines += [
-        "",
-        f"{counts[Status.OK]} ok, {counts[Status.WARN]} warnings, {counts[Status.FAIL]} failures, "
-        f"{counts[Status.SKIP]} not applicable or not visible",
-    ]
-    return "\n".join(lines)
+    failed = dict.fromkeys(finding.id for finding in findings if finding.status is Status.FAIL)
+    more = "" if ui.verbose or not (counts[Status.OK] or counts[Status.SKIP]) else "; -v shows all"
+    line = (
+        f"{counts[Status.OK]} ok, {_counted(counts[Status.WARN], 'warning')}, "
+        f"{_counted(counts[Status.FAIL], 'failure')}, {counts[Status.SKIP]} not looked at{more}"
+    )
+    names = paragraph(f"failed: {', '.join(failed)}", columns=width()) if failed else []
+    return [line, *(ui.paint(name, "error", sys.stdout) for name in names)]
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _finding(ui: Ui, finding: Finding) -> list[str]:

@@ -342,3 +342,11 @@ def test_a_browser_that_runs_as_root(user: str, status: Status) -> None:
 def test_gvisor_is_looked_at_where_the_engine_has_it() -> None:
     facts = machine(gvisor="runsc version release-20240101.0")
     assert bad(facts) == {"components.runsc": Status.WARN}
+
+
+def test_whose_it_is_is_said_where_there_are_several() -> None:
+    (one,) = policies(docker={"readOnlyRoot": False})
+    alone = examine(machine(policies=(one,)), only=("config.practice-read-only",))[0]
+    assert (alone.message, alone.details) == ("The root can be written to.", ())
+    both = examine(machine(policies=(one, *policies())), only=("config.practice-read-only",))[0]
+    assert both.details == ("agents: main",)

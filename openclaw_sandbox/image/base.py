@@ -133,10 +133,6 @@ class BaseFinder:
         )
 
 
-def _reason(error: SandboxError) -> str:
-    return " ".join([error.brief, *error.details[-2:]])
-
-
 def choose_architecture(asked: str | None, engine_architecture: str) -> str:
     """Debian's word for the architecture to build for: the engine's own unless somebody asks for another.
 

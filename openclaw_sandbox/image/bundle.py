@@ -17,9 +17,10 @@ from dataclasses import asdict, dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from openclaw_sandbox.errors import UsageError, VerbFailedError
+from openclaw_sandbox.image.archive import DamagedArchiveError, names_in
 from openclaw_sandbox.image.build import retire
 from openclaw_sandbox.image.host import DEBIAN_ARCHITECTURES
-from openclaw_sandbox.image.recipes import IMAGE_ROLE
+from openclaw_sandbox.image.recipes import GATEWAY_REFERENCE, IMAGE_ROLE, ImageName, reference_of
 from openclaw_sandbox.spec import labels
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ _FORMAT = 1
 _CHUNK = 1 << 20
 _BLOCK = 512  # of a tar
 _MANIFEST_BYTES = 1 << 20  # more is no manifest of ours
+#: A bundle gives these names and no other: it must not take those of anybody's images.
+_REFERENCES = frozenset((*(reference_of(name) for name in ImageName), GATEWAY_REFERENCE))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,10 @@ def parse_manifest(text: bytes) -> tuple[Packed, ...]:
     Raises:
         ValueError: it is not one that this version understands; the message says why.
     """
-    value = json.loads(text)
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError("its manifest is nested too deeply") from None
     if not isinstance(value, dict) or value.get("format") != _FORMAT:
         raise ValueError("its format is of another version")
     try:
@@ -254,6 +260,10 @@ def _check_fit(packed: Sequence[Packed], path: Path, needed: Sequence[str], arch
             raise UsageError(
                 f"--base: {path} was made for {item.architecture}, and this engine runs {architecture}."
             )
+        if item.reference not in _REFERENCES:
+            raise UsageError(
+                f"--base: {path} holds {item.reference!r}, which is no image of this tool.", hint=_MAKE_ONE
+            )
     missing = sorted(set(needed) - {item.reference for item in packed})
     if missing:
         raise UsageError(f"--base: {path} does not hold {', '.join(missing)}.", hint=_MAKE_ONE)
@@ -278,6 +288,16 @@ def _verify(tar: tarfile.TarFile, item: Packed, path: Path) -> None:
         size += len(chunk)
     if size != item.size_bytes or digest.hexdigest() != item.sha256:
         raise _damaged(path, f"the contents of {item.file} are not what its manifest says")
+    try:
+        names = names_in(_chunks(tar, item, path))
+    except DamagedArchiveError as error:
+        raise _damaged(path, f"{item.file} is no archive of an image: {error}") from None
+    if names:
+        raise VerbFailedError(
+            f"The bundle {path} would give names of its own to images: {', '.join(names[:3])}. "
+            "Nothing was loaded.",
+            hint=_MAKE_ONE,
+        )
 
 
 def _load_one(images: ImageStore, tar: tarfile.TarFile, item: Packed) -> str:

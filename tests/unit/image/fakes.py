@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import json
+import tarfile
+import zlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -29,6 +33,18 @@ def image(image_id: str, *tags: str, created_at: str = "2026-01-01T00:00:00Z", *
         user="1000:1000",
         labels={f"openclaw-sandbox.{key}": value for key, value in labels.items()},
     )
+
+
+def archive_of(image_id: str, tags: list[str] | None = None, **more: bytes) -> bytes:
+    """What an engine saves, as far as anybody looks. `more` are files beside it."""
+    manifest = json.dumps([{"Config": image_id, "RepoTags": tags, "Layers": []}]).encode()
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name, content in {"layer.tar": b"x" * 5000, "manifest.json": manifest, **more}.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
 
 
 @dataclass
@@ -112,13 +128,14 @@ class FakeStore:
         return ""
 
     def save(self, image_id: str) -> Iterator[bytes]:
-        yield from (f"archive of {image_id} ".encode() * 1000, b"end")
+        yield archive_of(image_id)
 
     def load(self, archive: Iterable[bytes]) -> tuple[str, ...]:
-        import zlib
-
         content = zlib.decompress(b"".join(archive), wbits=31)
-        known = content.split(b" ")[2].decode()
+        with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+            stream = tar.extractfile("manifest.json")
+            assert stream is not None
+            known = json.load(stream)[0]["Config"]
         labels = {
             "openclaw-sandbox.role": "image",
             "openclaw-sandbox.build": "b1",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import io
 import json
 import tarfile
@@ -12,7 +14,7 @@ import pytest
 from openclaw_sandbox.errors import SandboxError, UsageError, VerbFailedError
 from openclaw_sandbox.image.bundle import Packed, load_bundle, parse_manifest, render_manifest, save_bundle
 from openclaw_sandbox.image.progress import Phase, Reporter
-from tests.unit.image.fakes import Ears, FakeStore, image
+from tests.unit.image.fakes import Ears, FakeStore, archive_of, image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,8 +50,6 @@ def test_what_was_saved_is_loaded_under_its_name(bundle: Path) -> None:
 
 
 def test_the_digest_is_that_of_the_file(tmp_path: Path) -> None:
-    import hashlib
-
     store = FakeStore()
     found = store.add(image("sha256:1", REFERENCE, role="image"))
     path = tmp_path / "b.tar"
@@ -86,6 +86,17 @@ def manifest_with(**changes: object) -> Callable[[dict[str, bytes]], None]:
     return change
 
 
+def archive_with(content: bytes) -> Callable[[dict[str, bytes]], None]:
+    """Another archive, with a manifest that fits."""
+
+    def change(files: dict[str, bytes]) -> None:
+        packed = gzip.compress(content)
+        files["images/0.tar.gz"] = packed
+        manifest_with(size_bytes=len(packed), sha256=hashlib.sha256(packed).hexdigest())(files)
+
+    return change
+
+
 def flip(files: dict[str, bytes]) -> None:
     files["images/0.tar.gz"] = files["images/0.tar.gz"][:-1] + b"X"
 
@@ -111,6 +122,22 @@ BROKEN: dict[str, tuple[Callable[[dict[str, bytes]], None], type[SandboxError], 
     "flipped byte": (flip, VerbFailedError, "damaged"),
     "archive missing": (lambda files: files.pop("images/0.tar.gz") and None, VerbFailedError, "is missing"),
     "another machine": (manifest_with(architecture="arm64"), UsageError, "was made for arm64"),
+    "the name of somebody's image": (
+        manifest_with(reference="debian:bookworm-slim"),
+        UsageError,
+        "'debian:bookworm-slim', which is no image of this tool",
+    ),
+    "an archive that names an image": (
+        archive_with(archive_of("sha256:1", ["debian:bookworm-slim"])),
+        VerbFailedError,
+        "names of its own to images: debian:bookworm-slim",
+    ),
+    "an archive that is none": (archive_with(b"hello"), VerbFailedError, "is no archive of an image"),
+    "nested deeply": (
+        lambda files: files.update({MANIFEST: b"[" * 100_000}),
+        UsageError,
+        "is no bundle for this version",
+    ),
     "another image": (manifest_with(build="other"), VerbFailedError, "does not hold what its manifest says"),
 }
 

@@ -83,11 +83,11 @@ def setup(
         raise UsageError("--check and --uninstall build nothing: use each of them alone.")
     if uninstall:
         return _uninstall(context, ui, force=force, dry_run=dry_run)
-    from openclaw_sandbox.image.choose import parse_base, parse_image
+    from openclaw_sandbox.image.choose import parse_base, parse_image, parse_suite
     from openclaw_sandbox.image.setup import Request
 
-    if save and not save.absolute().parent.is_dir():
-        raise UsageError(f"--save: the folder {save.absolute().parent} does not exist.")
+    if save:
+        _require_place(save)
     names = tuple(parse_image(name) for name in image or ("sandbox",))
     if check:
         return _check(ui, names)
@@ -95,13 +95,24 @@ def setup(
         images=names,
         base=parse_base(base),
         mirrors=tuple(mirror or ()),
-        suite=suite,
+        suite=None if suite is None else parse_suite(suite),
         architecture=arch,
         ca_file=ca_file,
         force=force,
         may_install=install_engine,
     )
     return _set_up(ui, request, save=save, dry_run=dry_run)
+
+
+def _require_place(save: Path) -> None:
+    """Before anything is built for a bundle that could not be written."""
+    folder = save.absolute().parent
+    if not os.path.isdir(folder):  # noqa: PTH112  (a folder that may not be looked into is none, and no error)
+        raise UsageError(f"--save: the folder {folder} does not exist.")
+    if os.path.isdir(save):  # noqa: PTH112  (as above)
+        raise UsageError(f"--save: {save} is a folder.", hint=f"Name a file: --save {save}/bundle.tar")
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"--save: the folder {folder} cannot be written to.")
 
 
 def _set_up(ui: Ui, request: Request, *, save: Path | None, dry_run: bool) -> int:

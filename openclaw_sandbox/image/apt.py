@@ -187,6 +187,17 @@ def has_password(source: AptSource) -> bool:
     return any("@" in uri.partition("://")[2].partition("/")[0] for uri in source.uris)
 
 
-def without_password(url: str) -> str:
-    """The URL as it may be shown."""
-    return re.sub(r"(://)[^/@]*@", r"\1***@", url)
+def without_password(text: str) -> str:
+    """A URL, or a line that holds some, as it may be shown."""
+    return re.sub(r"(://)[^/\s]*@", r"\1***@", text)
+
+
+def split_login(url: str) -> tuple[str, str, str]:
+    """The URL without the login in it, the user's name and the password; empty where there are none."""
+    from urllib.parse import unquote
+
+    scheme, mark, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    login, at, host = host.rpartition("@")
+    user, _, password = login.partition(":")
+    return (f"{scheme}{mark}{host}{slash}{path}", unquote(user), unquote(password)) if at else (url, "", "")

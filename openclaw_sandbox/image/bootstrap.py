@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
+import os
 import re
 import shlex
 import shutil
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.errors import VerbFailedError
+from openclaw_sandbox.image.apt import split_login, without_password
 from openclaw_sandbox.image.aptfiles import flat_name, lasting_sources
 from openclaw_sandbox.image.process import run
 
@@ -28,6 +32,8 @@ _TIMEOUT_S = 1800.0
 _NEEDED_BYTES = 600 * 10**6
 #: What no command in a sandbox reads. Left out while unpacking, which is faster than removing it.
 _EXCLUDED = ("man", "info", "doc", "locale", "lintian")
+#: Work of a process that holds the lock in it.
+_PREFIX, _LOCK = "openclaw-sandbox-bootstrap-", "lock"
 #: Both tools copy these from the host.
 _HOST_FILES = ("etc/resolv.conf", "etc/hostname")
 
@@ -51,7 +57,6 @@ def mmdebstrap_argv(wanted: Bootstrap, folder: str) -> list[str]:
 
     `apt` is essential packages plus apt: the smallest set on which the recipe can build.
     """
-    apt = [f'--aptopt={key} "{value}"' for key, value in wanted.apt.settings_at(f"{folder}/apt")]
     dpkg = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _EXCLUDED]
     # aptopt is a file of the image; its proxy and its CA are the host's, and nobody else's business.
     forget = " ".join(f'"$1/{name}"' for name in ("etc/apt/apt.conf.d/99mmdebstrap", *_HOST_FILES))
@@ -61,7 +66,7 @@ def mmdebstrap_argv(wanted: Bootstrap, folder: str) -> list[str]:
         "--format=tar",
         f"--architectures={wanted.architecture}",
         *([f"--keyring={folder}/apt/trusted.d"] if wanted.apt.trusted else []),
-        *apt,
+        f"--aptopt={folder}/apt.options",  # a file: a proxy's password is nothing for the process list
         *dpkg,
         "--dpkgopt=path-include=/usr/share/doc/*/copyright",
         f'--customize-hook=rm -rf {forget} "$1"/etc/apt/sources.list "$1"/etc/apt/sources.list.d/*',
@@ -87,7 +92,7 @@ def debootstrap_argv(wanted: Bootstrap, folder: str) -> list[str]:
         *([f"--keyring={keyring}"] if keyring else []),
         wanted.suite,
         f"{folder}/root",
-        source.uris[0],
+        split_login(source.uris[0])[0],
     ]
     script = "\n".join(
         [
@@ -120,7 +125,12 @@ def bootstrapped(wanted: Bootstrap, *, env: Mapping[str, str], report: Reporter)
         argv = (mmdebstrap_argv if tool == "mmdebstrap" else debootstrap_argv)(wanted, str(folder))
         report.step(f"{tool}: {wanted.suite} for {wanted.architecture}, from this machine's mirrors")
         environment = {**env, "TMPDIR": str(folder), "WGETRC": str(folder / "wgetrc"), "LC_ALL": "C.UTF-8"}
-        finished = run(argv, on_line=report.output, timeout_s=_TIMEOUT_S, env=environment)
+        finished = run(
+            argv,
+            on_line=lambda line: report.output(without_password(line)),
+            timeout_s=_TIMEOUT_S,
+            env=environment,
+        )
         tar = folder / "rootfs.tar"
         if finished.status != 0 or not tar.is_file():
             raise _failure(tool, finished)
@@ -129,8 +139,9 @@ def bootstrapped(wanted: Bootstrap, *, env: Mapping[str, str], report: Reporter)
 
 @contextlib.contextmanager
 def _workspace() -> Iterator[Path]:
+    _sweep_forgotten()
     try:
-        made = tempfile.mkdtemp(prefix="openclaw-sandbox-")
+        made = tempfile.mkdtemp(prefix=_PREFIX)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise _full(f"no temporary folder can be made in {tempfile.gettempdir()}") from None
@@ -139,27 +150,63 @@ def _workspace() -> Iterator[Path]:
     try:
         if shutil.disk_usage(folder).free < _NEEDED_BYTES:
             raise _full(f"a base image needs {_NEEDED_BYTES / 10**6:.0f} MB in {folder.parent}")
-        folder.chmod(0o755)  # apt reads as its own user, and mmdebstrap without root as another one
-        yield folder
+        # apt reads as its own user, and mmdebstrap without root as another one. Nobody may look around in it.
+        folder.chmod(0o711)
+        with (folder / "new-lock").open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            (folder / "new-lock").rename(folder / _LOCK)  # whoever finds it, finds it held
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep_forgotten() -> None:
+    """Remove this user's folders of bootstraps that were killed: their lock is free."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        # Whoever put it there: a link is not followed, and what is another's is left alone.
+        with contextlib.suppress(OSError):
+            about = folder.lstat()
+            if about.st_uid == os.geteuid() and stat.S_ISDIR(about.st_mode):
+                with (folder / _LOCK).open("rb") as lock:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write(folder: Path, wanted: Bootstrap) -> None:
     files: dict[str, bytes] = {
         f"apt/{name}": content for name, content in wanted.apt.files(f"{folder}/apt").items()
     }
+    options = wanted.apt.settings_at(f"{folder}/apt")
+    files["apt.options"] = "".join(f'{key} "{value}";\n' for key, value in options).encode()
     files["lasting.sources"] = lasting_sources(wanted.apt.sources).encode()
-    files["wgetrc"] = f"ca_certificate = {folder}/apt/ca.crt\n".encode() if wanted.apt.ca else b""
+    files["wgetrc"] = wgetrc(wanted, f"{folder}/apt/ca.crt").encode()
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-        path.chmod(0o600 if name == "apt/auth.conf" else 0o644)
+        path.chmod(0o600 if name in _PRIVATE and _is_readable_privately(name) else 0o644)
+
+
+#: What may hold a password.
+_PRIVATE = frozenset({"apt/auth.conf", "apt.options", "wgetrc"})
+
+
+def _is_readable_privately(name: str) -> bool:
+    """Without root, mmdebstrap reads its options as another user than the one who wrote them."""
+    return name != "apt.options" or os.geteuid() == 0
+
+
+def wgetrc(wanted: Bootstrap, ca_path: str) -> str:
+    """What debootstrap's wget needs and no command line should hold. Pure."""
+    source = next((source for source in wanted.apt.sources if wanted.suite in source.suites), None)
+    _, user, password = split_login(source.uris[0]) if source else ("", "", "")
+    said = {"ca_certificate": ca_path if wanted.apt.ca else "", "user": user, "password": password}
+    return "".join(f"{key} = {value}\n" for key, value in said.items() if value)
 
 
 def _failure(tool: str, finished: Finished) -> VerbFailedError:
-    lines: Sequence[str] = [line for line in finished.tail if not line.startswith("I: ")] or finished.tail
+    told = [without_password(line) for line in finished.tail]
+    lines: Sequence[str] = [line for line in told if not line.startswith("I: ")] or told
     said = "\n".join(lines)
     if finished.timed_out:
         return VerbFailedError(f"{tool} did not finish within {_TIMEOUT_S / 60:.0f} minutes.", details=lines)

@@ -11,9 +11,11 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import tarfile
 import zlib
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from openclaw_sandbox.errors import UsageError, VerbFailedError
@@ -25,7 +27,6 @@ from openclaw_sandbox.spec import labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from openclaw_sandbox.engine.base import ImageInfo
     from openclaw_sandbox.engine.images import ImageStore
@@ -103,6 +104,7 @@ def save_bundle(
         UsageError: the folder does not exist or may not be written to.
         VerbFailedError: the disk is full.
     """
+    _sweep_parts(path)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("xb") as out:
@@ -121,6 +123,15 @@ def save_bundle(
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
     return digest
+
+
+def _sweep_parts(path: Path) -> None:
+    """Remove what writers of this bundle left who were killed."""
+    with contextlib.suppress(OSError):
+        for part in path.parent.iterdir():
+            found = re.fullmatch(rf"\.{re.escape(path.name)}\.(\d+)\.part", part.name)
+            if found and not Path(f"/proc/{found[1]}").exists():
+                part.unlink()
 
 
 def _save_one(images: ImageStore, reference: str, image: ImageInfo, name: str, out: IO[bytes]) -> Packed:

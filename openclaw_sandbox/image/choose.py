@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import enum
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,6 +67,20 @@ def parse_base(text: str) -> BaseChoice:
     raise UsageError(
         f"--base: {text!r} is no source of a base image.",
         hint=f"{guess}Use {', '.join(_WORDS)}, or the path of a bundle made by `setup --save`.",
+    )
+
+
+def parse_suite(text: str) -> str:
+    """A release's name: it becomes a word of other programs' command lines, and a part of URLs and names.
+
+    Raises:
+        UsageError: it cannot be one.
+    """
+    if re.fullmatch(r"[a-z][a-z0-9.]*(-[a-z0-9.]+)*", text):
+        return text
+    raise UsageError(
+        f"--suite: {text!r} is not the name of a release.",
+        hint="It is one word in small letters, such as bookworm or trixie.",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
@@ -90,6 +91,15 @@ def key_files() -> Iterator[Path]:
     ):
         yield from (path for path in sorted(folder.glob(pattern)) if path.suffix in (".gpg", ".asc"))
     yield from (path for path in (_APT / "trusted.gpg",) if path.is_file())
+
+
+def trusted_keys() -> dict[str, bytes]:
+    """Those of them that this user may read, by file name; apt asks for no others either."""
+    found: dict[str, bytes] = {}
+    for path in key_files():
+        with contextlib.suppress(OSError):
+            found[path.name] = path.read_bytes()
+    return found
 
 
 def apt_passwords() -> str:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.errors import UsageError, VerbFailedError
-from openclaw_sandbox.image.apt import suites_to_try, without_password
+from openclaw_sandbox.image.apt import split_login, suites_to_try, without_password
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-    from urllib.request import OpenerDirector
+    from urllib.request import OpenerDirector, Request
 
 _TIMEOUT_S = 10.0
 _HEAD_BYTES = 1 << 16  # the fields stand before the checksums
@@ -93,7 +93,7 @@ def _release(opener: OpenerDirector, folder: str) -> str | None:
 
     for name in ("InRelease", "Release"):
         try:
-            with opener.open(f"{folder}/{name}", timeout=_TIMEOUT_S) as answer:
+            with opener.open(_request(f"{folder}/{name}"), timeout=_TIMEOUT_S) as answer:
                 head: bytes = answer.read(_HEAD_BYTES)
                 return head.decode("utf-8", "replace")
         except HTTPError as error:
@@ -102,6 +102,16 @@ def _release(opener: OpenerDirector, folder: str) -> str | None:
         except (OSError, HTTPException, ValueError) as error:
             raise _silent(folder, str(getattr(error, "reason", error))) from None
     return None
+
+
+def _request(url: str) -> Request:
+    """Its login goes where urllib wants it."""
+    import base64
+    from urllib.request import Request
+
+    bare, user, password = split_login(url)
+    login = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return Request(bare, headers={"Authorization": f"Basic {login}"} if user else {})  # noqa: S310  (see check_url)
 
 
 def _silent(folder: str, reason: str) -> VerbFailedError:

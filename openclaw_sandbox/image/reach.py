@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ class Reach:
         self._mirrors = tuple(map(check_url, mirrors))
         self._env = env
         self._ca_file = find_ca(ca_file, env)
+        self._ca = self._ca_file.read_bytes() if self._ca_file else None
 
     def suite(self) -> str:
         """The release to bootstrap when nobody named one: the recipe's, else the machine's own.
@@ -57,11 +59,11 @@ class Reach:
         return AptFiles(
             sources=sources,
             keyrings=_contents(map(Path, sorted(keyrings))),
-            trusted={path.name: path.read_bytes() for path in host.key_files()} if needs_trust else {},
+            trusted=host.trusted_keys() if needs_trust else {},
             settings=self._machine.apt_settings,
             setting_files=_contents(map(Path, file_settings(self._machine.apt_settings))),
             passwords=host.apt_passwords() if sources else "",
-            ca=self._ca_file.read_bytes() if self._ca_file else None,
+            ca=self._ca,
         )
 
     def apt_files_for_bootstrap(self, suite: str) -> AptFiles:
@@ -103,19 +105,18 @@ def find_ca(asked: Path | None, env: Mapping[str, str]) -> Path | None:
     """The CA file: the flag's, else SSL_CERT_FILE's if it exists.
 
     Raises:
-        UsageError: the flag's file cannot be read or holds no certificate.
+        UsageError: it cannot be read or holds no certificate.
     """
-    if asked is None:
-        named = env.get("SSL_CERT_FILE", "")
-        return Path(named) if named and Path(named).is_file() else None
+    named = env.get("SSL_CERT_FILE", "")
+    if asked is None and (not named or not os.path.lexists(named)):
+        return None
+    path, who = (asked, "--ca-file") if asked is not None else (Path(named), "SSL_CERT_FILE")
     try:
-        ssl.create_default_context(cafile=str(asked))
+        ssl.create_default_context(cafile=str(path))
     except OSError as error:  # ssl.SSLError is one
         reason = error.strerror if not isinstance(error, ssl.SSLError) else "it holds no certificate"
-        raise UsageError(
-            f"--ca-file: {asked} cannot be used: {reason}.", hint="A PEM file is needed."
-        ) from None
-    return asked
+        raise UsageError(f"{who}: {path} cannot be used: {reason}.", hint="A PEM file is needed.") from None
+    return path
 
 
 def _contents(paths: Iterable[Path]) -> dict[str, bytes]:

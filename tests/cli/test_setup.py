@@ -17,6 +17,10 @@ WRONG = [
     (["--check", "--save", "b.tar"], "--check and --uninstall build nothing", ""),
     (["--uninstall", "--base", "local"], "--check and --uninstall build nothing", ""),
     (["--save", "/nonexistent/b.tar"], "the folder /nonexistent does not exist", ""),
+    (["--save", "/tmp"], "--save: /tmp is a folder", "--save /tmp/bundle.tar"),
+    (["--suite", "--setup-hook=id"], "'--setup-hook=id' is not the name of a release", "bookworm"),
+    (["--suite", "../bookworm"], "'../bookworm' is not the name of a release", "bookworm"),
+    (["--suite", ""], "'' is not the name of a release", "bookworm"),
     (["--bogus"], "No such option: --bogus", "setup --help"),
 ]
 

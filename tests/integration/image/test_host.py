@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import fcntl
 import os
 import signal
 import sys
 import threading
 import time
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, ClassVar
 
@@ -66,12 +69,15 @@ def test_an_interruption_ends_the_children_too() -> None:
 
 
 class Mirror(BaseHTTPRequestHandler):
-    """Has `bookworm` and its updates below /debian; /broken answers 500; /secret wants a password."""
+    """Has `bookworm` and its updates below /debian; /broken answers 500; /private wants a login."""
 
     releases: ClassVar = ("/debian/dists/bookworm/InRelease", "/debian/dists/bookworm-updates/Release")
+    private: ClassVar = "/private/dists/bookworm/InRelease"
+    login: ClassVar = f"Basic {base64.b64encode(b'joe:s@cret').decode()}"
 
     def do_GET(self) -> None:
-        if self.path in self.releases:
+        may = self.path == self.private and self.headers["Authorization"] == self.login
+        if self.path in self.releases or may:
             body = b"Origin: Debian\nComponents: main contrib\nSHA256:\n"
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
@@ -113,7 +119,15 @@ def test_bad_mirrors(mirror: str, path: str, words: str) -> None:
 def test_a_mirror_that_is_not_there_shows_no_password() -> None:
     with pytest.raises(VerbFailedError, match="does not answer") as caught:
         ask_mirrors(["http://joe:secret@127.0.0.1:9/debian"], "bookworm", proxies={}, ca_file=None)
-    assert "secret" not in str(caught.value)
+    with pytest.raises(VerbFailedError) as caught:
+        ask_mirrors(["http://joe:secret@octest.invalid/debian"], "bookworm", proxies={}, ca_file=None)
+    assert "secret" not in str(caught.value.brief)
+
+
+def test_a_mirror_that_wants_a_login_gets_it(mirror: str) -> None:
+    url = mirror.replace("://", "://joe:s%40cret@")
+    (found,) = ask_mirrors([f"{url}/private"], "bookworm", proxies={}, ca_file=None)
+    assert found.suites == ("bookworm",)
 
 
 def test_named_mirrors_replace_the_machines_own(mirror: str) -> None:
@@ -179,8 +193,44 @@ def test_a_bootstrap_is_gone_when_its_use_is_over(tools: Path) -> None:
     with bootstrapped(wanted(), env=dict(os.environ), report=REPORT) as tar:
         assert tar.read_text() == "made\n"
         assert (tar.parent / "apt/sources.d/host.sources").is_file()
-        assert tar.parent.stat().st_mode & 0o777 == 0o755
+        assert tar.parent.stat().st_mode & 0o777 == 0o711
     assert not tar.parent.exists()
+
+
+def test_what_a_killed_bootstrap_left_goes_with_the_next(tools: Path) -> None:
+    program(tools, "mmdebstrap", "exit 7")
+    scratch = tools.parent / "scratch"
+    forgotten, working, foreign = (scratch / f"openclaw-sandbox-bootstrap-{n}" for n in ("1", "2", "3"))
+    for folder in (forgotten, working):
+        folder.mkdir()
+        (folder / "lock").touch()
+    foreign.symlink_to(tools)
+    with (working / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with (
+            pytest.raises(VerbFailedError),
+            bootstrapped(wanted(), env=dict(os.environ), report=REPORT),
+        ):
+            pass
+    assert {path.name[-1] for path in scratch.iterdir()} == {"2", "3"}
+    assert (tools / "mmdebstrap").exists()
+
+
+def test_no_password_of_a_proxy_is_in_the_process_list_or_in_what_is_told(tools: Path) -> None:
+    program(tools, "mmdebstrap", 'echo "$@"; echo "Err http://joe:hunter2@m.example/x"; exit 25')
+    heard: list[str] = []
+    secret = replace(wanted().apt, settings=(("Acquire::http::Proxy", "http://joe:hunter2@p.example"),))
+    with (
+        pytest.raises(VerbFailedError) as caught,
+        bootstrapped(
+            replace(wanted(), apt=secret),
+            env=dict(os.environ),
+            report=Reporter(Phase.BASE, lambda event: heard.append(event.text)),
+        ),
+    ):
+        pass
+    assert "Err http://***@m.example/x" in heard
+    assert "hunter2" not in " ".join((*heard, *caught.value.details))
 
 
 def test_a_disk_that_is_too_small_is_noticed_before_anything_is_fetched(

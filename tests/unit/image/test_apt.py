@@ -11,6 +11,7 @@ from openclaw_sandbox.image.apt import (
     mirror_sources,
     parse_sources,
     render_sources,
+    split_login,
     suites_to_try,
     without_password,
 )
@@ -169,3 +170,11 @@ def test_passwords_are_seen_and_hidden() -> None:
     assert has_password(source("https://joe:secret@m.example/debian", "bookworm"))
     assert not has_password(source("https://m.example/pool/@x", "bookworm"))
     assert without_password("https://joe:secret@m.example/x") == "https://***@m.example/x"
+    assert without_password("Err http://a:b@c@m.example/x y@z") == "Err http://***@m.example/x y@z"
+    assert without_password("https://m.example/pool/@x") == "https://m.example/pool/@x"
+
+
+def test_a_login_is_parted_from_its_url() -> None:
+    assert split_login("https://joe:s%40c@m.example:1/x/y") == ("https://m.example:1/x/y", "joe", "s@c")
+    assert split_login("https://joe@m.example") == ("https://m.example", "joe", "")
+    assert split_login("https://m.example/@x") == ("https://m.example/@x", "", "")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import tarfile
+from dataclasses import replace
 
 from openclaw_sandbox.image.apt import AptSource
 from openclaw_sandbox.image.aptfiles import AptFiles, file_settings, lasting_sources
-from openclaw_sandbox.image.bootstrap import Bootstrap, debootstrap_argv, mmdebstrap_argv
+from openclaw_sandbox.image.bootstrap import Bootstrap, debootstrap_argv, mmdebstrap_argv, wgetrc
 from openclaw_sandbox.image.context import build_context
 from openclaw_sandbox.image.recipes import ImageName, recipe
 
@@ -78,11 +79,23 @@ def test_mmdebstrap_is_told_everything_and_forgets_what_is_the_hosts() -> None:
     assert argv[0] == "mmdebstrap"
     assert "--architectures=arm64" in argv
     assert "--keyring=/tmp/w/apt/trusted.d" in argv
-    assert '--aptopt=Acquire::https::CaInfo "/tmp/w/apt/ca.crt"' in argv
+    assert "--aptopt=/tmp/w/apt.options" in argv
+    assert not any("proxy" in word.lower() for word in argv), "its password is nothing for the process list"
     hook = next(word for word in argv if word.startswith("--customize-hook=rm"))
     assert "99mmdebstrap" in hook
     assert "resolv.conf" in hook
     assert argv[-3:] == ["bookworm", "/tmp/w/rootfs.tar", "/tmp/w/apt/sources.d/host.sources"]
+
+
+def test_debootstrap_is_told_no_password_on_its_command_line() -> None:
+    source = AptSource(
+        uris=("https://joe:s%40cret@m.example/debian",), suites=("bookworm",), components=("main",)
+    )
+    wanted = Bootstrap(suite="bookworm", architecture="amd64", apt=replace(FULL, sources=(source,)))
+    argv = debootstrap_argv(wanted, "/tmp/w")
+    assert "https://m.example/debian" in argv[4]
+    assert "cret" not in argv[4]
+    assert "user = joe\npassword = s@cret\n" in wgetrc(wanted, "/ca")
 
 
 def test_debootstrap_runs_where_its_mounts_vanish() -> None:

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import tarfile
 from typing import TYPE_CHECKING
 
@@ -184,6 +185,16 @@ def test_an_unwritable_place_and_a_full_disk(tmp_path: Path) -> None:
     with pytest.raises(VerbFailedError, match="disk is full"):
         save_bundle(store, [(REFERENCE, found)], tmp_path / "b.tar", REPORT)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_writer_left_goes_with_the_next(tmp_path: Path) -> None:
+    store = FakeStore()
+    found = store.add(image("sha256:1", REFERENCE, role="image"))
+    alive = f".b.tar.{os.getppid()}.part"
+    for name in (".b.tar.999999999.part", alive, ".other.tar.999999999.part"):
+        (tmp_path / name).touch()
+    save_bundle(store, [(REFERENCE, found)], tmp_path / "b.tar", REPORT)
+    assert {path.name for path in tmp_path.iterdir()} == {"b.tar", alive, ".other.tar.999999999.part"}
 
 
 def test_the_manifest_is_read_as_it_was_written() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
+from requests import certs
 
 from openclaw_sandbox.errors import (
     EngineDeadError,
@@ -26,9 +27,6 @@ from openclaw_sandbox.image.mirrors import check_url, parse_release
 from openclaw_sandbox.image.progress import Phase, Reporter
 from openclaw_sandbox.image.reach import find_ca
 from tests.unit.image.fakes import Ears
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def machine(distribution: str, *like: str) -> Machine:
@@ -154,7 +152,13 @@ def test_the_head_of_a_release() -> None:
 def test_the_ca_file(tmp_path: Path) -> None:
     pem = tmp_path / "ca.pem"
     pem.write_text("not a certificate")
-    assert find_ca(None, {"SSL_CERT_FILE": str(pem)}) == pem
+    real = Path(certs.where())
+    assert find_ca(None, {"SSL_CERT_FILE": str(real)}) == real
+    assert find_ca(real, {"SSL_CERT_FILE": str(pem)}) == real
+    with pytest.raises(UsageError, match=r"SSL_CERT_FILE: .*holds no certificate"):
+        find_ca(None, {"SSL_CERT_FILE": str(pem)})
+    with pytest.raises(UsageError, match=r"SSL_CERT_FILE: .*Is a directory"):
+        find_ca(None, {"SSL_CERT_FILE": str(tmp_path)})
     assert find_ca(None, {"SSL_CERT_FILE": str(tmp_path / "missing")}) is None
     assert find_ca(None, {}) is None
     with pytest.raises(UsageError, match="holds no certificate"):

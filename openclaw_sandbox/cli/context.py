@@ -9,10 +9,13 @@ from openclaw_sandbox.errors import ConfigError, Issue, SandboxDisabledError, Un
 from openclaw_sandbox.policy.model import Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import typer
 
     from openclaw_sandbox.cli.ui import Ui
     from openclaw_sandbox.config.model import LoadedConfig
+    from openclaw_sandbox.engine.base import Engine, Observed
     from openclaw_sandbox.engine.docker.engine import DockerEngine
     from openclaw_sandbox.policy.model import EffectivePolicy, Finding
     from openclaw_sandbox.policy.resolve import Overrides
@@ -91,6 +94,27 @@ def _issue(finding: Finding) -> Issue:
         column=place.column if place else None,
         hint=finding.hint or None,
     )
+
+
+def remaking(context: typer.Context, ui: Ui, engine: Engine) -> Callable[[Observed], None]:
+    """For `draw_blueprint`: who had to go for a new workspace comes back. The config is read only then."""
+
+    def remake(container: Observed) -> None:
+        from openclaw_sandbox.cli.ui import now_ms
+        from openclaw_sandbox.lifecycle.ensure_all import remake_shared
+        from openclaw_sandbox.lifecycle.policies import Policies
+        from openclaw_sandbox.policy.host import RealHost
+
+        again = remake_shared(
+            lambda: Policies(load(context), RealHost()),
+            engine,
+            now_ms=now_ms(),
+            log=ui.debug,
+            warn=ui.warn,
+        )
+        again(container)
+
+    return remake
 
 
 def engine_of(ui: Ui) -> DockerEngine:

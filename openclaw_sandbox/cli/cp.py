@@ -31,7 +31,7 @@ def cp(
     color: options.Color = ColorChoice.AUTO,
 ) -> int:
     """Copy one regular file into or out of the workspace. Links are never followed."""
-    from openclaw_sandbox.cli.context import engine_of, policy_of, require_runnable
+    from openclaw_sandbox.cli.context import engine_of, policy_of, remaking, require_runnable
     from openclaw_sandbox.lifecycle.ensure import draw_blueprint
     from openclaw_sandbox.lifecycle.transfer import copy_in, copy_out, locate
 
@@ -43,7 +43,9 @@ def cp(
         )
     policy = policy_of(context, session=session, agent=agent)
     require_runnable(policy, ui)
-    spec = draw_blueprint(policy, engine_of(ui), now_ms=now_ms()).spec
+    engine = engine_of(ui)
+    remake = remaking(context, ui, engine)
+    spec = draw_blueprint(policy, engine, now_ms=now_ms(), on_displaced=remake).spec
     if source.startswith(":"):
         size = copy_out(locate(source[1:], spec), Path(target), force=force)
     else:

@@ -158,7 +158,7 @@ def learn(
     The command gets a container of its own. Denied hosts and private addresses stay closed. Its status is
     this one's.
     """
-    from openclaw_sandbox.cli.context import engine_of, policy_of, require_runnable
+    from openclaw_sandbox.cli.context import engine_of, policy_of, remaking, require_runnable
     from openclaw_sandbox.cli.learning import run_learning
     from openclaw_sandbox.cli.render.egress import need_document, need_lines
 
@@ -167,7 +167,9 @@ def learn(
         raise UsageError("There is no command.", hint="openclaw-sandbox egress learn -- CMD")
     policy = policy_of(context, session=session, agent=agent)
     require_runnable(policy, ui)
-    status, found = run_learning(ui, policy, tuple(command), engine_of(ui), now_ms=now_ms())
+    engine = engine_of(ui)
+    remake = remaking(context, ui, engine)
+    status, found = run_learning(ui, policy, tuple(command), engine, now_ms=now_ms(), on_displaced=remake)
     if as_json:
         ui.json({"exitCode": status, "hosts": [need_document(need) for need in found]})
     else:

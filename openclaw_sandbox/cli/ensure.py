@@ -108,7 +108,7 @@ def _carry_out(policies: list[EffectivePolicy], fleet: Fleet, ui: Ui, on_busy: O
     from openclaw_sandbox.cli.render.ensured import ensured_object, tell_ensured
     from openclaw_sandbox.lifecycle.ensure_all import ensure_all, remake_shared
 
-    remake = remake_shared(fleet.policies, fleet.engine, now_ms=now_ms(), log=ui.note)
+    remake = remake_shared(lambda: fleet.policies, fleet.engine, now_ms=now_ms(), log=ui.note, warn=ui.warn)
     results = []
     for result in ensure_all(
         policies, fleet.engine, now_ms=now_ms(), on_busy=on_busy, log=ui.note, on_displaced=remake

@@ -94,12 +94,12 @@ def stop(
 ) -> int:
     """End a detached command: ask it, then kill it."""
     from openclaw_sandbox.lifecycle.durations import parse_duration
+    from openclaw_sandbox.lifecycle.jobs import stop_job
 
     ui = Ui(as_json=as_json, quiet=quiet, verbose=verbose, color=color)
     grace_s = parse_duration(grace, flag="--timeout")
     engine, job = _find(context, ui, name)
-    engine.stop(job.id, grace_s=grace_s)
-    removed = rm and engine.remove(job.id, force=True)
+    removed = stop_job(job, engine, grace_s=grace_s, remove=rm)
     if as_json:
         ui.json({"name": job.name, "stopped": True, "removed": removed})
     else:

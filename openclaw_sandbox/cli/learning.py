@@ -17,22 +17,30 @@ from openclaw_sandbox.lifecycle.streams import Streams, fd_sink
 from openclaw_sandbox.policy.egress import EgressPolicy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from openclaw_sandbox.cli.ui import Ui
-    from openclaw_sandbox.engine.base import Engine
+    from openclaw_sandbox.engine.base import Engine, Observed
     from openclaw_sandbox.policy.model import EffectivePolicy
 
 
 def run_learning(
-    ui: Ui, policy: EffectivePolicy, argv: tuple[str, ...], engine: Engine, *, now_ms: int
+    ui: Ui,
+    policy: EffectivePolicy,
+    argv: tuple[str, ...],
+    engine: Engine,
+    *,
+    now_ms: int,
+    on_displaced: Callable[[Observed], None],
 ) -> tuple[int, list[Need]]:
-    """The command's status, and what it asked for.
+    """The command's status, and what it asked for. `on_displaced` as for `draw_blueprint`.
 
     Raises:
         EngineError: the sandbox or its gateway could not be made; nothing was run.
     """
     before = policy.egress or EgressPolicy()
     learning = replace(policy, egress=EgressPolicy(allow=before.allow, deny=before.deny, learn=True))
-    blueprint = draw_blueprint(learning, engine, now_ms=now_ms)
+    blueprint = draw_blueprint(learning, engine, now_ms=now_ms, on_displaced=on_displaced)
     started = now()
     # With --json, stdout holds one document: what the command says goes where everything else goes.
     out = fd_sink(os.dup(sys.stderr.fileno()) if ui.as_json else sys.stdout.fileno())

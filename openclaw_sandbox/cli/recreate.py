@@ -166,7 +166,7 @@ def _make(
     from openclaw_sandbox.cli.render.ensured import ensured_object, tell_ensured
     from openclaw_sandbox.lifecycle.ensure_all import ensure_all, remake_shared
 
-    remake = remake_shared(fleet.policies, fleet.engine, now_ms=now_ms(), log=ui.debug)
+    remake = remake_shared(lambda: fleet.policies, fleet.engine, now_ms=now_ms(), log=ui.debug, warn=ui.warn)
     for result in ensure_all(policies, fleet.engine, now_ms=now_ms(), log=ui.debug, on_displaced=remake):
         tell_ensured(result, ui)
         (made if result.error is None else failed).append(ensured_object(result))

@@ -17,11 +17,13 @@ from openclaw_sandbox.errors import UsageError
 from openclaw_sandbox.lifecycle.plan import OnBusy
 
 if TYPE_CHECKING:
-    from openclaw_sandbox.engine.base import Engine
+    from collections.abc import Callable
+
+    from openclaw_sandbox.engine.base import Engine, Observed
     from openclaw_sandbox.lifecycle.ensure import Blueprint
     from openclaw_sandbox.lifecycle.run import RunRequest
     from openclaw_sandbox.lifecycle.streams import Streams
-    from openclaw_sandbox.policy.model import Hardening
+    from openclaw_sandbox.policy.model import EffectivePolicy, Hardening
 
 EXAMPLES = """
 openclaw-sandbox run -- id
@@ -78,9 +80,9 @@ def run(
 
     The status is the command's own; 124 timed out, 125 the sandbox failed, 126 not executable, 127 not found.
     """
-    from openclaw_sandbox.cli.context import engine_of, policy_of, require_runnable
+    from openclaw_sandbox.cli.context import engine_of, policy_of, remaking, require_runnable
     from openclaw_sandbox.lifecycle.durations import parse_duration
-    from openclaw_sandbox.lifecycle.ensure import draw_blueprint
+    from openclaw_sandbox.lifecycle.ensure import draw_blueprint, draw_scope
     from openclaw_sandbox.lifecycle.environment import command_variables
     from openclaw_sandbox.lifecycle.run import RunRequest
 
@@ -104,16 +106,32 @@ def run(
     require_runnable(policy, ui)
     request = _within(request, policy.hardening)
     engine = engine_of(ui)
-    blueprint = draw_blueprint(policy, engine, now_ms=now_ms(), touch=not dry_run)
     if dry_run:
+        blueprint = draw_blueprint(policy, engine, now_ms=now_ms(), touch=False)
         return _dry_run(ui, blueprint, request, engine)
-    return _detach(ui, blueprint, request, engine) if detach else _attached(ui, blueprint, request, engine)
+    remake = remaking(context, ui, engine)
+    if detach:
+        return _detach(ui, policy, request, engine, remake)
+    if rm:
+        blueprint = draw_blueprint(policy, engine, now_ms=now_ms(), on_displaced=remake)
+    else:
+        blueprint = draw_scope(policy, engine, now_ms=now_ms(), warn=ui.warn, on_displaced=remake)
+    return _attached(ui, blueprint, request, engine)
 
 
-def _detach(ui: Ui, blueprint: Blueprint, request: RunRequest, engine: Engine) -> int:
-    from openclaw_sandbox.lifecycle.jobs import start_job
+def _detach(
+    ui: Ui,
+    policy: EffectivePolicy,
+    request: RunRequest,
+    engine: Engine,
+    remake: Callable[[Observed], None],
+) -> int:
+    from openclaw_sandbox.lifecycle.ensure import draw_blueprint
+    from openclaw_sandbox.lifecycle.jobs import refuse_what_cannot_last, start_job
 
-    name = start_job(blueprint, request, engine)
+    refuse_what_cannot_last(policy, request)  # before anything is made for it
+    blueprint = draw_blueprint(policy, engine, now_ms=now_ms(), on_displaced=remake)
+    name = start_job(blueprint, request, engine, listener=ui)
     if ui.as_json:
         ui.json({"name": name, "detached": True})
     else:

@@ -14,7 +14,9 @@ from openclaw_sandbox.errors import SandboxDisabledError, SandboxError, UsageErr
 from openclaw_sandbox.verify.model import Severity
 
 if TYPE_CHECKING:
-    from openclaw_sandbox.engine.base import Engine
+    from collections.abc import Callable
+
+    from openclaw_sandbox.engine.base import Engine, Observed
     from openclaw_sandbox.policy.model import EffectivePolicy
     from openclaw_sandbox.verify.model import Report
     from openclaw_sandbox.verify.run import Request
@@ -111,13 +113,14 @@ class _Job:
     junit: Path | None
 
     def one(self, context: typer.Context, *, session: str | None, agent: str | None) -> int:
-        from openclaw_sandbox.cli.context import engine_of, policy_of
+        from openclaw_sandbox.cli.context import engine_of, policy_of, remaking
         from openclaw_sandbox.cli.render.verify import report_json, report_text
 
         engine = engine_of(self.ui)
         if self.request.attach and not session and not agent:
             agent = _agent_of(self.request.attach, engine)
-        report = self._verify(policy_of(context, session=session, agent=agent), engine)
+        policy = policy_of(context, session=session, agent=agent)
+        report = self._verify(policy, engine, remaking(context, self.ui, engine))
         self._write_junit([report])
         if self.ui.as_json:
             self.ui.json(report_json(report, self.fail_on))
@@ -127,7 +130,7 @@ class _Job:
 
     def everyone(self, context: typer.Context) -> int:
         """Every agent; one that cannot be proven does not hide the others."""
-        from openclaw_sandbox.cli.context import engine_of, load
+        from openclaw_sandbox.cli.context import engine_of, load, remaking
         from openclaw_sandbox.cli.render.verify import report_json, report_text
         from openclaw_sandbox.policy.host import RealHost
         from openclaw_sandbox.policy.resolve import Overrides, resolve
@@ -138,7 +141,7 @@ class _Job:
         for agent in _agents(config.data):
             policy = resolve(config, session=None, agent=agent, host=RealHost(), overrides=Overrides())
             try:
-                reports.append(self._verify(policy, engine))
+                reports.append(self._verify(policy, engine, remaking(context, self.ui, engine)))
             except SandboxDisabledError:
                 raise
             except SandboxError as error:
@@ -156,14 +159,14 @@ class _Job:
                 self.ui.error(wrong_one)
         return 1 if failed or errors else 0
 
-    def _verify(self, policy: EffectivePolicy, engine: Engine) -> Report:
+    def _verify(self, policy: EffectivePolicy, engine: Engine, remake: Callable[[Observed], None]) -> Report:
         from openclaw_sandbox.cli.context import require_runnable
         from openclaw_sandbox.verify.run import verify as carry_out
 
         require_runnable(policy, self.ui)
         if not self.ui.as_json:
             self.ui.note(f"verifying {policy.session_key}")
-        return carry_out(policy, engine, self.request, now_ms=now_ms())
+        return carry_out(policy, engine, self.request, now_ms=now_ms(), on_displaced=remake)
 
     def _write_junit(self, reports: list[Report]) -> None:
         from openclaw_sandbox.cli.render.verify import junit

@@ -10,6 +10,7 @@ from openclaw_sandbox import __version__
 from openclaw_sandbox.egress.image import CODE_DIR, build_digest
 from openclaw_sandbox.egress.network import NETWORK
 from openclaw_sandbox.egress.settings import LOG_FILE, SETTINGS_FILE, SOCKET_FILE
+from openclaw_sandbox.engine.base import ContainerState
 from openclaw_sandbox.image.recipes import GATEWAY_REFERENCE
 from openclaw_sandbox.policy.egress import PROXY_PORT
 from openclaw_sandbox.spec import labels
@@ -26,7 +27,7 @@ from openclaw_sandbox.spec.model import (
 from openclaw_sandbox.spec.seccomp import profile_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from openclaw_sandbox.egress.place import Place
     from openclaw_sandbox.engine.base import ImageInfo, Observed
@@ -71,6 +72,20 @@ def ticket_of(place: Place, sandbox: Observed) -> str:
     """What a forwarder is known by: of this sandbox, since its last start, with this code and gateway."""
     text = " ".join((sandbox.id, sandbox.started_at, build_digest(), place.key))
     return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def without_sandbox(forwarders: Iterable[Observed], containers: Iterable[Observed]) -> list[Observed]:
+    """The forwarders that serve nobody: their sandbox is not among `containers`, or its only command is over.
+
+    `containers` were looked up after `forwarders`.
+    """
+    served = {container.id for container in containers if not _is_over(container)}
+    return [forwarder for forwarder in forwarders if forwarder.labels.get(FOR) not in served]
+
+
+def _is_over(container: Observed) -> bool:
+    over = container.state in (ContainerState.EXITED, ContainerState.DEAD)
+    return over and container.labels.get(labels.ROLE) == labels.JOB
 
 
 def forwarder_spec(

@@ -12,10 +12,10 @@ from openclaw_sandbox.egress.helpers import (
     FORWARDER_ROLE,
     GATEWAY_ROLE,
     KEY,
-    forwarder_name,
     forwarder_spec,
     gateway_spec,
     ticket_of,
+    without_sandbox,
 )
 from openclaw_sandbox.egress.host import host_proxy, own_addresses
 from openclaw_sandbox.egress.image import build_digest
@@ -113,7 +113,7 @@ def ensure_forwarder(
         if found is not None and ticket in found.forwarders:
             return
         _remove_orphans(engine, state_hash(str(gateway.policy.state_dir)))
-        drop_forwarder(gateway.policy, engine, sandbox.id)
+        drop_forwarder(engine, sandbox.id)
         log("opening the way to the egress gateway")
         made = _start(forwarder_spec(gateway.policy, gateway.place, sandbox, _image(engine)), engine)
         try:
@@ -123,10 +123,9 @@ def ensure_forwarder(
             raise
 
 
-def drop_forwarder(policy: EffectivePolicy, engine: Engine, container_id: str) -> None:
+def drop_forwarder(engine: Engine, container_id: str) -> None:
     """Remove the forwarder of a sandbox that is going; none is fine."""
-    found = engine.inspect(forwarder_name(policy, container_id))
-    if found is not None and found.labels.get(FOR) == container_id:
+    for found in engine.list(labels=[f"{labels.ROLE}={FORWARDER_ROLE}", f"{FOR}={container_id}"]):
         engine.remove(found.id, force=True)
 
 
@@ -159,10 +158,9 @@ def remove_unused(engine: Engine, state: str) -> list[str]:
 
 
 def _remove_orphans(engine: Engine, state: str) -> list[str]:
-    """Forwarders whose sandbox is gone serve nobody, and nobody else removes them."""
+    """Forwarders that serve nobody are removed by nobody else."""
     forwarders = engine.list(labels=[f"{labels.ROLE}={FORWARDER_ROLE}", f"{labels.STATE}={state}"])
-    there = {container.id for container in engine.list()} if forwarders else set()
-    orphans = [item for item in forwarders if item.labels.get(FOR) not in there]
+    orphans = without_sandbox(forwarders, engine.list()) if forwarders else []
     for orphan in orphans:
         engine.remove(orphan.id, force=True)
     return [orphan.name for orphan in orphans]

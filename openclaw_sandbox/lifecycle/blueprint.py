@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox import __version__
 from openclaw_sandbox.dataclass import dataclass
-from openclaw_sandbox.errors import ConfigError, EngineError, ImageMissingError, WorkspaceError
+from openclaw_sandbox.errors import (
+    ConfigError,
+    EngineError,
+    ImageMissingError,
+    SandboxError,
+    WorkspaceError,
+)
 from openclaw_sandbox.lifecycle import plan as planning
 from openclaw_sandbox.lifecycle.devices import block_devices
 from openclaw_sandbox.lifecycle.hiding import prepare_hiding
-from openclaw_sandbox.lifecycle.shared import masked_folders, room_for
+from openclaw_sandbox.lifecycle.shared import folders_fixed, masked_folders, room_for
 from openclaw_sandbox.lifecycle.workspace import plan_user, prepare_workspace
-from openclaw_sandbox.policy.model import SeccompKind
+from openclaw_sandbox.policy.model import Scope, SeccompKind
 from openclaw_sandbox.policy.mounts import mounts_of
 from openclaw_sandbox.spec import labels
 from openclaw_sandbox.spec.build import BuildContext, build_spec, limits_rates, spec_hashes, state_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from openclaw_sandbox.engine.base import Engine, ImageInfo, Observed
     from openclaw_sandbox.policy.model import EffectivePolicy
@@ -73,12 +80,27 @@ def draw_blueprint(
     if not touch:
         profile = seccomp_profile(policy, image.architecture)
         return blueprint_of(policy, image, user=plan_user(policy), profile=profile, now_ms=now_ms)
-    with room_for(policy, engine) as displaced:
-        user = prepare_workspace(policy)
-    for container in displaced:
-        on_displaced(container)
+    user = _make_room(policy, engine, on_displaced)
     profile = seccomp_profile(policy, image.architecture)
     return blueprint_of(policy, image, user=user, profile=profile, now_ms=now_ms, touch=True)
+
+
+def _make_room(policy: EffectivePolicy, engine: Engine, on_displaced: Callable[[Observed], None]) -> str:
+    """Make the workspace; the `uid:gid` that can use it. Who went for it is told of even if that fails."""
+    displaced: tuple[Observed, ...] = ()
+    try:
+        with room_for(policy, engine) as displaced:
+            user = prepare_workspace(policy)
+    except SandboxError:
+        _tell(displaced, on_displaced)
+        raise
+    _tell(displaced, on_displaced)
+    return user
+
+
+def _tell(displaced: tuple[Observed, ...], on_displaced: Callable[[Observed], None]) -> None:
+    for container in displaced:
+        on_displaced(container)
 
 
 def blueprint_of(
@@ -129,6 +151,21 @@ def _devices(policy: EffectivePolicy) -> tuple[str, ...]:
         return ()
     folders = [mount.source for mount in mounts_of(policy) if mount.source is not None]
     return block_devices(folders)
+
+
+@contextlib.contextmanager
+def masks_fixed(blueprint: Blueprint, engine: Engine) -> Iterator[Blueprint]:
+    """Hold this while a container of the blueprint is made. Yields it with the folders that are there now.
+
+    Under scope `shared` other scopes' folders are masked, and none is made meanwhile.
+    """
+    policy = blueprint.policy
+    if policy.scope is not Scope.SHARED:
+        yield blueprint
+        return
+    created_at_ms = int(blueprint.spec.volatile_labels[labels.CREATED_AT_MS])
+    with folders_fixed(policy.state_dir):
+        yield draw_blueprint(policy, engine, now_ms=created_at_ms)
 
 
 def refuse_remote(engine: Engine) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, assert_never
@@ -13,6 +12,7 @@ from openclaw_sandbox.lifecycle import plan as planning
 from openclaw_sandbox.lifecycle.blueprint import (
     Blueprint,
     draw_blueprint,
+    masks_fixed,
     missing_image,
     refuse_remote,
     seccomp_profile,
@@ -24,17 +24,16 @@ from openclaw_sandbox.lifecycle.plan import OnBusy
 from openclaw_sandbox.lifecycle.registry import Entry, Kind, Registry
 from openclaw_sandbox.lifecycle.settle import entry_of, settle
 from openclaw_sandbox.lifecycle.setup_command import SetupFailedError
-from openclaw_sandbox.lifecycle.shared import folders_fixed
 from openclaw_sandbox.lifecycle.starting import start
 from openclaw_sandbox.lifecycle.survivors import survivors_of
 from openclaw_sandbox.lifecycle.way_out import open_way_out
-from openclaw_sandbox.policy.model import Scope
 from openclaw_sandbox.spec import labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from openclaw_sandbox.engine.base import Engine, Observed
+    from openclaw_sandbox.policy.model import EffectivePolicy
 
 __all__ = [
     "Blueprint",
@@ -44,6 +43,7 @@ __all__ = [
     "create",
     "discard",
     "draw_blueprint",
+    "draw_scope",
     "ensure",
     "make",
     "missing_image",
@@ -70,6 +70,34 @@ class _Desk:
     def name(self) -> str:
         """The container's."""
         return self.blueprint.spec.name
+
+
+def draw_scope(
+    policy: EffectivePolicy,
+    engine: Engine,
+    *,
+    now_ms: int,
+    warn: Callable[[str], None],
+    on_displaced: Callable[[Observed], None] = lambda _container: None,
+) -> Blueprint:
+    """The blueprint of the scope's own container; see `draw_blueprint`.
+
+    No workspace is made, and nobody displaced for it, where `ensure` would refuse the container's name.
+
+    Raises:
+        SandboxConflictError: the name belongs to somebody else.
+    """
+    if not policy.workspace.workspace_dir.exists():
+        drawn = draw_blueprint(policy, engine, now_ms=now_ms, touch=False)
+        observed = engine.inspect(drawn.spec.name)
+        if observed is not None:
+            survivors = survivors_of(engine, policy.state_dir)
+            entry = Registry(policy.state_dir, survivors=survivors, warn=warn).find(
+                Kind.CONTAINER, observed.name
+            )
+            if (error := planning.whose(drawn.desired, observed, entry)) is not None:
+                raise error
+    return draw_blueprint(policy, engine, now_ms=now_ms, on_displaced=on_displaced)
 
 
 def ensure(
@@ -122,20 +150,11 @@ def _attempt(desk: _Desk) -> Ready | None:
         return _kept(desk, observed, action.stale)
     if _must_wait(desk, action):
         return None
-    with contextlib.ExitStack() as locks:
-        if desk.blueprint.policy.scope is Scope.SHARED:
-            locks.enter_context(folders_fixed(desk.blueprint.policy.state_dir))
-            desk = _redrawn(desk)
-        locks.enter_context(sandbox_lock(desk.blueprint.policy.state_dir, desk.name))
+    state_dir = desk.blueprint.policy.state_dir
+    with masks_fixed(desk.blueprint, desk.engine) as blueprint, sandbox_lock(state_dir, desk.name):
+        desk = replace(desk, blueprint=blueprint)
         action, observed = _look(desk)
         return _carry_out(desk, action, observed)
-
-
-def _redrawn(desk: _Desk) -> _Desk:
-    """The blueprint with the folders that are there now, and cannot change meanwhile."""
-    old = desk.blueprint
-    created = int(old.spec.volatile_labels[labels.CREATED_AT_MS])
-    return replace(desk, blueprint=draw_blueprint(old.policy, desk.engine, now_ms=created))
 
 
 def _look(desk: _Desk) -> tuple[planning.Action, Observed | None]:

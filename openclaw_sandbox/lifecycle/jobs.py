@@ -2,38 +2,64 @@
 
 from __future__ import annotations
 
-import secrets
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.engine.base import ContainerState
 from openclaw_sandbox.errors import EngineError, UsageError
-from openclaw_sandbox.lifecycle.make import create, discard, finish
+from openclaw_sandbox.lifecycle.blueprint import masks_fixed
+from openclaw_sandbox.lifecycle.gate import gate_of, gated, open_gate, refuse_lost_names
+from openclaw_sandbox.lifecycle.make import create, discard, finish, own_name
 from openclaw_sandbox.lifecycle.starting import start
+from openclaw_sandbox.lifecycle.way_out import close_way_out, open_way_out
 from openclaw_sandbox.policy.environment import is_secret
 from openclaw_sandbox.spec import labels
 from openclaw_sandbox.spec.build import exec_env, state_hash
 from openclaw_sandbox.spec.model import LogDriver, LogSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from openclaw_sandbox.engine.base import Engine, Observed
     from openclaw_sandbox.lifecycle.ensure import Blueprint
-    from openclaw_sandbox.lifecycle.run import RunRequest
+    from openclaw_sandbox.lifecycle.run import Listener, RunRequest
+    from openclaw_sandbox.policy.model import EffectivePolicy
+    from openclaw_sandbox.spec.model import ContainerSpec
 
 _LOG = LogSpec(driver=LogDriver.JSON_FILE, max_bytes=10 << 20, max_files=3)
 
 
-def start_job(blueprint: Blueprint, request: RunRequest, engine: Engine) -> str:
+def start_job(blueprint: Blueprint, request: RunRequest, engine: Engine, *, listener: Listener) -> str:
     """Start the command and return the name of its container.
+
+    With allowed hosts it starts when its way out is proven.
 
     Raises:
         UsageError: something that was asked for could not be kept once this tool has ended.
         EngineError: the container could not be made; nothing is left.
     """
-    refuse_what_cannot_last(blueprint, request)
-    spec = replace(
+    refuse_what_cannot_last(blueprint.policy, request)
+    with masks_fixed(blueprint, engine) as drawn:
+        spec = _job_spec(drawn, request)
+        container_id, warnings = create(spec, drawn, engine)
+    try:
+        _start(container_id, spec, drawn.policy, engine, log=listener.debug)
+    except BaseException:
+        with contextlib.suppress(EngineError):  # what cannot be removed now is when somebody next looks
+            discard(container_id, engine)
+            close_way_out(drawn.policy, engine, container_id)
+        raise
+    finish(container_id)
+    for warning in warnings:
+        listener.warn(warning)
+    return spec.name
+
+
+def _job_spec(blueprint: Blueprint, request: RunRequest) -> ContainerSpec:
+    plain = replace(
         blueprint.spec,
-        name=f"{blueprint.spec.name}-job-{secrets.token_hex(4)}",
+        name=own_name(blueprint.spec.name, "job"),
         command=request.argv,
         env={**blueprint.spec.env, **exec_env(blueprint.policy, request.env)},
         user=request.user or blueprint.spec.user,
@@ -41,24 +67,34 @@ def start_job(blueprint: Blueprint, request: RunRequest, engine: Engine) -> str:
         labels={**blueprint.spec.labels, labels.ROLE: labels.JOB},
         log=_LOG,
     )
-    container_id, _ = create(spec, blueprint, engine)
-    try:
+    return plain if blueprint.policy.egress is None else gated(plain)
+
+
+def _start(
+    container_id: str,
+    spec: ContainerSpec,
+    policy: EffectivePolicy,
+    engine: Engine,
+    *,
+    log: Callable[[str], None],
+) -> None:
+    if policy.egress is None:
         start(engine, container_id, spec)
-    except BaseException:
-        discard(container_id, engine)
-        raise
-    finish(container_id)
-    return spec.name
+        return
+    with gate_of(container_id, engine) as gate:
+        start(engine, container_id, spec)
+        open_way_out(policy, engine, container_id, log=log)
+        open_gate(gate)
 
 
-def refuse_what_cannot_last(blueprint: Blueprint, request: RunRequest) -> None:
+def refuse_what_cannot_last(policy: EffectivePolicy, request: RunRequest) -> None:
     """Nothing is accepted and then ignored: a detached command outlives whoever would enforce these.
 
     Raises:
         UsageError: names what does not go with --detach.
     """
     secret = [
-        *blueprint.policy.hardening.secret_env,
+        *policy.hardening.secret_env,
         *(name for name, value in request.env.items() if is_secret(name, value)),
     ]
     if secret:
@@ -67,22 +103,23 @@ def refuse_what_cannot_last(blueprint: Blueprint, request: RunRequest) -> None:
             hint="Leave --detach out, or hand the secret over in a file in the workspace.",
         )
     for wanted, flag in (
-        (request.timeout_s is not None, _who_said(blueprint, "timeout", "--timeout")),
-        (request.output_limit is not None, _who_said(blueprint, "logging.max_output_size", "--max-output")),
+        (request.timeout_s is not None, _who_said(policy, "timeout", "--timeout")),
+        (request.output_limit is not None, _who_said(policy, "logging.max_output_size", "--max-output")),
         (request.tty, "--tty"),
-        (blueprint.policy.hardening.setup_command is not None, "docker.setupCommand"),
-        (blueprint.policy.egress is not None, "A list of allowed hosts"),
+        (policy.hardening.setup_command is not None, "docker.setupCommand"),
     ):
         if wanted:
             raise UsageError(
                 f"{flag} does not go with --detach: nobody would be there to enforce it.",
                 hint="Leave one of the two out. A run without --detach can stay in a shell's background.",
             )
+    if policy.egress is not None:
+        refuse_lost_names({**policy.hardening.env, **request.env})
 
 
-def _who_said(blueprint: Blueprint, key: str, flag: str) -> str:
+def _who_said(policy: EffectivePolicy, key: str, flag: str) -> str:
     """The config's key with its place, if a file asks for it; else the flag."""
-    value = blueprint.policy.values.get(key)
+    value = policy.values.get(key)
     return f"{key} ({value.origin.text()})" if value is not None and value.origin.file else flag
 
 
@@ -107,6 +144,23 @@ def find_job(name: str, state_dir: str, engine: Engine) -> Observed:
     if observed is None:
         raise EngineError(f"The detached command {name!r} was removed just now.")
     return observed
+
+
+def stop_job(job: Observed, engine: Engine, *, grace_s: float, remove: bool) -> bool:
+    """Ask the command to end, kill it after `grace_s` seconds; its way out goes too.
+
+    True: with `remove`, its container and its log are gone as well.
+
+    Raises:
+        EngineError: the engine could not.
+    """
+    engine.stop(job.id, grace_s=grace_s)
+    removed = remove and engine.remove(job.id, force=True)
+    if labels.GATED in job.labels:
+        from openclaw_sandbox.egress.service import drop_forwarder
+
+        drop_forwarder(engine, job.id)
+    return removed
 
 
 def is_over(job: Observed) -> bool:

@@ -95,15 +95,13 @@ def prune_helpers(fleet: Fleet, *, dry_run: bool) -> list[Step]:
 
 def _unused_helpers(fleet: Fleet) -> list[str]:
     """What `remove_unused_helpers` would remove of this state folder."""
-    from openclaw_sandbox.egress.helpers import FOR, FORWARDER_ROLE, GATEWAY_ROLE, KEY
+    from openclaw_sandbox.egress.helpers import FORWARDER_ROLE, GATEWAY_ROLE, KEY, without_sandbox
 
     everything = fleet.engine.list()
-    there, state = {found.id for found in everything}, state_hash(str(fleet.state_dir))
+    state = state_hash(str(fleet.state_dir))
     forwarders = [found for found in everything if found.labels.get(labels.ROLE) == FORWARDER_ROLE]
     orphans = [
-        found
-        for found in forwarders
-        if found.labels.get(FOR) not in there and found.labels.get(labels.STATE) == state
+        found for found in without_sandbox(forwarders, everything) if found.labels.get(labels.STATE) == state
     ]
     needed = {found.labels.get(KEY) for found in forwarders if found not in orphans}
     gateways = [

@@ -12,6 +12,7 @@ from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.engine.base import ExecSpec, ExecStatus
 from openclaw_sandbox.engine.docker.failure import NotStarted
 from openclaw_sandbox.errors import EngineError, EngineUnavailableError, SandboxGoneError
+from openclaw_sandbox.lifecycle.blueprint import masks_fixed
 from openclaw_sandbox.lifecycle.counters import Meter
 from openclaw_sandbox.lifecycle.diskwatch import DiskWatch
 from openclaw_sandbox.lifecycle.ensure import Blueprint, Ready, create, ensure, make
@@ -100,8 +101,9 @@ def run(
     if request.alone and _needs_no_exec(blueprint, request):
         return _run_as_main_process(blueprint, request, engine, streams, listener)
     if request.alone:
-        spec = replace(blueprint.spec, name=own_name(blueprint))
-        ready = make(replace(blueprint, spec=spec), engine, log=listener.debug)
+        with masks_fixed(blueprint, engine) as drawn:
+            spec = replace(drawn.spec, name=own_name(drawn))
+            ready = make(replace(drawn, spec=spec), engine, log=listener.debug)
         _tell(ready.warnings, listener)
         try:
             return _run_in(ready, blueprint, request, engine, streams)
@@ -276,17 +278,18 @@ def _tell(warnings: tuple[str, ...], listener: Listener) -> None:
 def _run_as_main_process(
     blueprint: Blueprint, request: RunRequest, engine: Engine, streams: Streams, listener: Listener
 ) -> RunReport:
-    spec = replace(
-        blueprint.spec,
-        name=own_name(blueprint),
-        command=request.argv,
-        env={**blueprint.spec.env, **command_env(blueprint, request)},
-        user=request.user or blueprint.spec.user,
-        workdir=request.workdir or blueprint.spec.workdir,
-        interactive=True,
-        tty=request.tty,
-    )
-    container_id, warnings = create(spec, blueprint, engine)
+    with masks_fixed(blueprint, engine) as drawn:
+        spec = replace(
+            drawn.spec,
+            name=own_name(drawn),
+            command=request.argv,
+            env={**drawn.spec.env, **command_env(drawn, request)},
+            user=request.user or drawn.spec.user,
+            workdir=request.workdir or drawn.spec.workdir,
+            interactive=True,
+            tty=request.tty,
+        )
+        container_id, warnings = create(spec, drawn, engine)
     _tell(warnings, listener)
     try:
         stream = engine.attach(container_id, stdin=streams.stdin is not None, tty=request.tty)

@@ -12,6 +12,7 @@ from openclaw_sandbox.lifecycle import intents
 from openclaw_sandbox.lifecycle.busy import running_execs
 from openclaw_sandbox.lifecycle.locks import sandbox_lock
 from openclaw_sandbox.lifecycle.registry import Entry, Kind, Registry, Source
+from openclaw_sandbox.policy.naming import slug
 from openclaw_sandbox.spec import labels
 
 if TYPE_CHECKING:
@@ -24,10 +25,14 @@ if TYPE_CHECKING:
 _OWN_NAME = re.compile(r"(?P<base>.+)-(?P<what>setup|run|job|old)-[0-9a-f]{8}")
 
 
-def what_for(name: str) -> str:
-    """What a container of ours is there for, by its name: "setup", "run", "job", "old"; empty: a scope."""
-    found = _OWN_NAME.fullmatch(name)
-    return found["what"] if found else ""
+def what_for(container: Observed) -> str:
+    """What a container of ours is there for, by its name: "setup", "run", "job", "old"; empty: a scope.
+
+    The container of a scope can have such a name too: that of an agent called "job".
+    """
+    found = _OWN_NAME.fullmatch(container.name)
+    of_scope = container.name.endswith(slug(container.labels.get(labels.SESSION_KEY, "")))
+    return found["what"] if found and not of_scope else ""
 
 
 def settle(state_dir: Path, engine: Engine, registry: Registry) -> list[str]:
@@ -61,18 +66,23 @@ def _settle_one(intent: Intent, state_dir: Path, engine: Engine, registry: Regis
     if container is None:
         intent.done()
         return False
-    what = what_for(container.name)
+    what = what_for(container)
     if what == "old" and running_execs(engine, container):
         intent.release()
         return False
-    if what == "job" and container.state is not ContainerState.CREATED:
-        intent.done()  # it was started: that is all its maker had to do
+    if what == "job" and _stands_alone(container):
+        intent.done()
         return False
     if what:
         engine.remove(container.id, force=True)
         intent.done()
         return True
     return _settle_scope(intent, container, state_dir, engine, registry)
+
+
+def _stands_alone(job: Observed) -> bool:
+    """It was started: that was all its maker had to do, unless its command waits for that maker's word."""
+    return job.state is not ContainerState.CREATED and labels.GATED not in job.labels
 
 
 def _settle_scope(

@@ -12,9 +12,12 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from openclaw_sandbox.engine.base import ContainerState
 from openclaw_sandbox.errors import SandboxBusyError, SandboxConflictError, WorkspaceError
+from openclaw_sandbox.lifecycle import intents
 from openclaw_sandbox.lifecycle.busy import is_busy
 from openclaw_sandbox.lifecycle.locks import sandbox_lock
+from openclaw_sandbox.lifecycle.settle import what_for
 from openclaw_sandbox.policy.model import Scope, WorkspaceAccess
 from openclaw_sandbox.policy.naming import SHARED
 from openclaw_sandbox.spec import labels
@@ -89,12 +92,18 @@ def room_for(policy: EffectivePolicy, engine: Engine) -> Iterator[tuple[Observed
 def _displace(policy: EffectivePolicy, engine: Engine) -> tuple[Observed, ...]:
     root = str(policy.workspace.sandbox_dir.parent)
     listed = engine.list(labels=[f"{labels.SANDBOX}=1", f"{labels.SESSION_KEY}={SHARED}"])
-    seeing = [found for found in listed if any(mount.source == root for mount in found.mounts)]
+    mounting = (found for found in listed if any(mount.source == root for mount in found.mounts))
+    seeing = [found for found in mounting if not _is_past(found)]
     for container in seeing:
         _refuse_if_in_use(container, policy, engine)
     for container in seeing:
         engine.remove(container.id, force=True)
     return tuple(seeing)
+
+
+def _is_past(container: Observed) -> bool:
+    """A detached command that has ended sees nothing any more, and its log may be wanted."""
+    return _is_job(container) and container.state in (ContainerState.EXITED, ContainerState.DEAD)
 
 
 def _refuse_if_in_use(container: Observed, policy: EffectivePolicy, engine: Engine) -> None:
@@ -105,9 +114,25 @@ def _refuse_if_in_use(container: Observed, policy: EffectivePolicy, engine: Engi
             f"({container.labels.get(labels.STATE_DIR, owner)}) sees {policy.workspace.sandbox_dir.parent}.",
             hint="Set another workspaceRoot in one of the two configs.",
         )
-    if container.running and is_busy(engine, container.id):
+    if _is_in_use(container, policy.state_dir, engine):
+        end = f", or end it: openclaw-sandbox stop {container.name}" if _is_job(container) else ""
         raise SandboxBusyError(
             f"The shared sandbox {container.name} would see the new workspace "
             f"{policy.workspace.sandbox_dir}, and a command runs in it.",
-            hint="Wait until that command has ended, then run this again.",
+            hint=f"Wait until that command has ended{end}; then run this again.",
         )
+
+
+def _is_in_use(container: Observed, state_dir: Path, engine: Engine) -> bool:
+    """Whether a command runs in it, or is about to: one that is its container's main process counts too."""
+    made_now = intents.owner_lives(state_dir, container.labels.get(labels.OWNER, ""))
+    match what_for(container):
+        case "run" | "setup":
+            return made_now  # else whoever made it was killed, and nobody waits for it
+        case "job":
+            return made_now or container.running
+    return container.running and is_busy(engine, container.id)
+
+
+def _is_job(container: Observed) -> bool:
+    return what_for(container) == "job"

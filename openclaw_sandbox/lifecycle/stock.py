@@ -171,7 +171,7 @@ def _unregistered(
     container: Observed, kind: Kind, state_dir: Path, owner_lives: Callable[[str], bool]
 ) -> Item:
     by_this_tool = labels.SPEC in container.labels
-    role = _ROLES.get(what_for(container.name), _role(kind)) if by_this_tool else _role(kind)
+    role = _ROLES.get(what_for(container), _role(kind)) if by_this_tool else _role(kind)
     return Item(
         name=container.name,
         kind=kind,

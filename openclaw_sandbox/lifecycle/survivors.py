@@ -31,7 +31,7 @@ def entries_of(containers: Iterable[Observed], state_dir: Path, kind: Kind) -> l
     return [
         entry_of(container, now_ms=now_ms)
         for container in containers
-        if kind_of(container) is kind and not what_for(container.name) and is_ours(container, state_dir)
+        if kind_of(container) is kind and not what_for(container) and is_ours(container, state_dir)
     ]
 
 

@@ -38,4 +38,4 @@ def close_way_out(policy: EffectivePolicy, engine: Engine, container_id: str) ->
         return
     from openclaw_sandbox.egress.service import drop_forwarder
 
-    drop_forwarder(policy, engine, container_id)
+    drop_forwarder(engine, container_id)

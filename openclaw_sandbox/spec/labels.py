@@ -14,6 +14,7 @@ STATE_DIR = "openclaw-sandbox.stateDir"  # that folder itself, for messages
 VERSION = "openclaw-sandbox.version"  # the version of this tool that made it
 ROLE = "openclaw-sandbox.role"  # what a container, image, network or volume of ours is for
 JOB = "job"  # a value of ROLE: a container of `run --detach`, whose main process is the command
+GATED = "openclaw-sandbox.gated"  # "1" on such a container whose command waits for its maker's word
 AGENT = "openclaw-sandbox.agent"
 
 #: On images: what made them.

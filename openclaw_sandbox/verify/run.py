@@ -26,7 +26,7 @@ from openclaw_sandbox.verify.traps import laid
 from openclaw_sandbox.verify.witness import available_memory_bytes, kernel_calls, look
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from openclaw_sandbox.engine.base import Engine, Observed
     from openclaw_sandbox.lifecycle.blueprint import Blueprint
@@ -83,8 +83,17 @@ def chosen(request: Request) -> tuple[Probe, ...]:
     return tuple(p for p in wanted if not (request.quick and p.slow))
 
 
-def verify(policy: EffectivePolicy, engine: Engine, request: Request, *, now_ms: int) -> Report:
+def verify(
+    policy: EffectivePolicy,
+    engine: Engine,
+    request: Request,
+    *,
+    now_ms: int,
+    on_displaced: Callable[[Observed], None] = lambda _container: None,
+) -> Report:
     """Try to break out of the policy's sandbox and hold the outcome against the policy.
+
+    `on_displaced`: see `draw_blueprint`.
 
     Raises:
         NotSandboxedError: OpenClaw would run the session on the host.
@@ -97,7 +106,8 @@ def verify(policy: EffectivePolicy, engine: Engine, request: Request, *, now_ms:
             hint='Set agents.defaults.sandbox.mode to "all", or name a session with --session.',
         )
     started = time.monotonic()
-    blueprint, info = draw_blueprint(policy, engine, now_ms=now_ms), engine.info()
+    blueprint = draw_blueprint(policy, engine, now_ms=now_ms, on_displaced=on_displaced)
+    info = engine.info()
     spec = fit(blueprint.spec, info, allowed=policy.hardening.allow_unenforced).spec
     # What this engine does not enforce, and the operator allowed it not to, is no promise.
     unenforced = frozenset(gap.key for gap in find_gaps(spec, info))

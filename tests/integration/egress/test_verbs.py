@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
+from filelock import FileLock
 
 from openclaw_sandbox.image.host import this_machine
 from tests.integration.egress.world import WEB_PORT
@@ -79,11 +80,67 @@ def test_a_setup_command_has_the_way_out(box: Box) -> None:
     assert done.text.startswith("world"), done.said
 
 
-def test_detach_says_what_does_not_go_with_it(box: Box) -> None:
+def detached(box: Box, script: str) -> str:
+    """A detached command with a way out to the world; its name."""
+    write_hosts(box, box.world.place, f"{box.world.address}:{WEB_PORT}")
+    done = box.sandbox.run("sh", "-c", script, flags=["--detach"])
+    assert done.status == 0, done.said
+    return done.text.strip()
+
+
+def test_a_detached_command_has_its_way_out_from_its_first_moment(box: Box) -> None:
+    tool = box.sandbox.tool
+    name = detached(box, f"curl -fsS http://{box.world.place}/; readlink /proc/self/fd/0; exit 7")
+    eventually(lambda: not box.sandbox.api.inspect_container(name)["State"]["Running"])
+    logs = tool("logs", name)
+    assert logs.text.startswith("world")
+    assert logs.text.endswith("/dev/null\n")
+    assert tool("attach", name).status == 7
+    records = json.loads(tool("egress", "log", "--json").text)["records"]
+    assert {record["sandbox"] for record in records} == {name}
+    assert tool("prune").status == 0
+    assert box.forwarders() == []
+    assert box.sandbox.containers().count(name) == 1, "its log may be wanted"
+
+
+def test_a_detached_command_is_its_containers_main_process(box: Box) -> None:
+    name = detached(box, "trap 'echo asked; exit 3' TERM; echo up; while :; do sleep 0.1; done")
+    eventually(lambda: box.sandbox.tool("logs", name).text == "up\n")
+    assert len(box.forwarders()) == 1
+    assert box.sandbox.tool("prune").status == 0
+    assert len(box.forwarders()) == 1, "it still runs"
+    assert box.sandbox.tool("stop", name).status == 0
+    assert box.sandbox.tool("logs", name).text == "up\nasked\n"
+    assert box.sandbox.api.inspect_container(name)["State"]["ExitCode"] == 3
+    assert box.forwarders() == []
+
+
+def test_a_detached_command_whose_maker_is_killed_never_starts(box: Box) -> None:
+    """Killed while the way out is opened: the gateway's lock is held against it."""
     write_hosts(box, box.world.place)
+    assert box.sandbox.run("true").status == 0
+    (lock,) = (box.sandbox.tool.state / "sandbox" / "egress").glob("*/lock")
+    with FileLock(lock):
+        maker = box.sandbox.start("sh", "-c", "echo started; sleep 600", flags=["--detach"])
+        eventually(lambda: [name for name in box.sandbox.containers() if "-job-" in name])
+        (name,) = (name for name in box.sandbox.containers() if "-job-" in name)
+        eventually(lambda: box.sandbox.api.inspect_container(name)["State"]["Running"])
+        maker.kill()
+        maker.communicate()
+        eventually(lambda: not box.sandbox.api.inspect_container(name)["State"]["Running"])
+    assert b"started" not in box.sandbox.api.logs(name)
+    assert box.sandbox.tool("prune").status == 0
+    assert [name for name in box.sandbox.containers() if "-job-" in name] == []
+
+
+def test_a_detached_command_without_a_way_out_is_none(box: Box) -> None:
+    write_hosts(box, box.world.place)
+    box.sandbox.tool.state.joinpath("sandbox").mkdir(exist_ok=True)
+    box.sandbox.tool.state.joinpath("sandbox", "egress").write_text("no folder")
     done = box.sandbox.run("true", flags=["--detach"])
-    assert done.status == 2
-    assert "allowed hosts" in done.said
+    assert done.status == 125
+    assert "cannot be written" in done.said
+    assert box.sandbox.containers() == []
 
 
 def test_learning(box: Box) -> None:

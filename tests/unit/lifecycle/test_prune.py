@@ -300,6 +300,45 @@ def test_a_detached_command_is_kept_for_its_log(
     assert planned(house) == ([(Doing.REMOVE, Thing.CONTAINER, name)] if goes else [])
 
 
+@pytest.mark.parametrize("agent", ["run", "job", "setup", "old"])
+def test_the_sandbox_of_an_agent_of_such_a_name_is_no_commands(tmp_path: Path, agent: str) -> None:
+    """It is called openclaw-sbx-agent-job-7f2c..., as a container for one command could be."""
+    house = House(tmp_path, config({"id": agent}))
+    name = house.ensure(now_ms=NOW).name
+    house.registry.forget(Kind.CONTAINER, house.entries)
+    assert planned(house) == [(Doing.REGISTER, Thing.CONTAINER, name)]
+    house.registry.path(Kind.CONTAINER).write_text("damaged")
+    assert [entry.container_name for entry in house.fleet().registry.entries(Kind.CONTAINER)] == [name]
+
+
+@pytest.mark.parametrize("agent", ["run", "job", "setup", "old"])
+def test_a_killed_maker_of_such_a_sandbox_is_cleared_up_after(tmp_path: Path, agent: str) -> None:
+    house = House(tmp_path, config({"id": agent}))
+    blueprint = house.blueprint(now_ms=NOW)
+    name = blueprint.spec.name
+    intent = intents.declare(house.state_dir, name)
+    said = {**blueprint.spec.labels, **blueprint.spec.volatile_labels, **blueprint.labels}
+    house.engine.add(name, labels={**said, labels.OWNER: intent.owner})
+    intent.release()
+    assert prune(house) == []
+    assert [entry.container_name for entry in house.entries] == house.engine.names == [name]
+    assert house.intents() == []
+
+
+@pytest.mark.parametrize(("gated", "left"), [(False, True), (True, False)])
+def test_a_detached_command_that_waits_for_a_killed_makers_word_goes(
+    house: House, *, gated: bool, left: bool
+) -> None:
+    intent = intents.declare(house.state_dir, f"{NAME}-job-01234567")
+    name = own(house, "job", owner=intent.owner)
+    said = {**house.engine.named(name).labels, **({labels.GATED: "1"} if gated else {})}
+    container = house.engine.named(name)
+    house.engine.containers[container.id] = replace(container, labels=said)
+    intent.release()
+    prune(house)
+    assert (house.engine.names, house.intents()) == ([name] if left else [], [])
+
+
 def test_an_engine_that_goes_away_ends_it(house: House) -> None:
     used(house, idle_ms=25 * HOUR)
     house.engine.faults["list"] = EngineLostError("gone")

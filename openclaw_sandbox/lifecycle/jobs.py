@@ -66,6 +66,7 @@ def _job_spec(blueprint: Blueprint, request: RunRequest) -> ContainerSpec:
         workdir=request.workdir or blueprint.spec.workdir,
         labels={**blueprint.spec.labels, labels.ROLE: labels.JOB},
         log=_LOG,
+        stop_signal="SIGTERM",
     )
     return plain if blueprint.policy.egress is None else gated(plain)
 

@@ -155,6 +155,8 @@ class ContainerSpec:
     shm_bytes: int
     init: bool = True
     restart: RestartPolicy = RestartPolicy.NO
+    #: The keeper only sleeps: there is nothing to tidy up, so a stop need not wait.
+    stop_signal: str = "SIGKILL"
     private_ipc: bool = True
     private_cgroup_namespace: bool = True
     runtime: str | None = None

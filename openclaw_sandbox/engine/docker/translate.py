@@ -12,9 +12,6 @@ if TYPE_CHECKING:
 
     from openclaw_sandbox.spec.model import BindMount, ContainerSpec
 
-#: The keeper only sleeps: there is nothing to tidy up, so a stop need not wait.
-_STOP_SIGNAL = "SIGKILL"
-
 #: What engines hide by themselves (Docker 20.10 to 29): a list of ours replaces theirs.
 _MASKED_BY_ENGINES = (
     "/proc/acpi",
@@ -49,7 +46,7 @@ def create_body(spec: ContainerSpec, labels: Mapping[str, str]) -> dict[str, Any
         "AttachStderr": spec.interactive,
         "Tty": spec.tty,
         "NetworkDisabled": False,
-        "StopSignal": _STOP_SIGNAL,
+        "StopSignal": spec.stop_signal,
         "Healthcheck": _health(spec),
         "ExposedPorts": {f"{port.container_port}/{port.protocol}": {} for port in spec.ports},
         "HostConfig": _host_config(spec),
@@ -215,7 +212,7 @@ def _isolation_flags(spec: ContainerSpec, seccomp_path: str) -> list[str]:
     argv = ["--read-only"] if spec.read_only_root else []
     argv += ["--init"] if spec.init else []
     argv += ["--restart", spec.restart.value] if spec.restart is not RestartPolicy.NO else []
-    argv += ["--stop-signal", _STOP_SIGNAL]
+    argv += ["--stop-signal", spec.stop_signal]
     for tmpfs in spec.tmpfs:
         options = f":{','.join(tmpfs.options)}" if tmpfs.options else ""
         argv += ["--tmpfs", f"{tmpfs.destination}{options}"]

@@ -36,7 +36,7 @@ GOLDEN_BODY = {
     "AttachStderr": True,
     "Tty": True,
     "NetworkDisabled": False,
-    "StopSignal": "SIGKILL",
+    "StopSignal": "SIGTERM",
     "Healthcheck": {
         "Test": ["CMD", "test", "-d", "/work space"],
         "Interval": 30_000_000_000,
@@ -124,7 +124,7 @@ GOLDEN_BODY = {
 GOLDEN_LINE = """
 docker run --rm --pull never --name octest-full --interactive --tty
 --label openclaw.sandbox=1 --label openclaw.sessionKey=agent:main --label openclaw.createdAtMs=1760000000000
---read-only --init --stop-signal SIGKILL
+--read-only --init --stop-signal SIGTERM
 --tmpfs /tmp:noexec,nosuid,nodev,size=104857600 --tmpfs /scratch
 --network none --dns 10.0.0.53 --add-host db.example:10.0.0.5 --cap-drop ALL --cap-add CHOWN
 --security-opt no-new-privileges --security-opt 'seccomp=/p/our profile.json' --security-opt apparmor=openclaw

@@ -122,6 +122,8 @@ class Report:
     made: bool
     seconds: float
     results: tuple[Judged, ...]
+    #: Who measured inside: "this host's Python 3.11", "the image's python3"; empty if nobody could.
+    interpreter: str = ""
     notes: tuple[str, ...] = ()
 
     def failures(self, fail_on: Severity) -> tuple[Judged, ...]:

@@ -16,35 +16,44 @@ if TYPE_CHECKING:
 _PACKAGE = "openclaw_sandbox.verify.inside"
 _MODULES = ("kit", "syscalls", "network", "filesystem", "interfaces", "rights", "limits")
 _MAX_LINE = 8192
-_LOADER = """\
+#: Loads the modules that its first argument holds as JSON.
+LOADER = """\
 import json, sys, types
 def load(name, text):
     module = types.ModuleType(name)
     sys.modules[name] = module
     exec(compile(text, name, "exec"), module.__dict__)
     return module
-texts = json.loads(sys.argv[1])
-kit = [load(name, text) for name, text in texts.items()][0]
-kit.main(json.loads(sys.argv[2]))
+kit = [load(name, text) for name, text in json.loads(sys.argv[1]).items()][0]
 """
+_MAIN = f"{LOADER}kit.main(json.loads(sys.argv[2]))\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What came back. `problem` is empty if the answers can be believed as far as the sandbox can be."""
+    """What came back.
+
+    `problem`, the rest of a sentence about the interpreter, is empty if the answers can be believed as far as
+    the sandbox can be.
+    """
 
     answers: Mapping[str, Answer]
     problem: str = ""
+    interpreter: str = ""
     uid: str = ""
     bounding: str = ""
     seccomp: str = ""
 
 
-def argv(facts: Mapping[str, Any]) -> tuple[str, ...]:
-    """The command: isolated, no site packages, no bytecode."""
-    texts = {f"{_PACKAGE}.{name}": _source(name) for name in _MODULES}
+def arguments(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a Python is given to run it."""
     # Annotations are not evaluated there, so typing's newest names do no harm.
-    return ("python3", "-I", "-S", "-B", "-c", _LOADER, json.dumps(texts), json.dumps(facts))
+    return ("-c", _MAIN, json.dumps(texts()), json.dumps(facts))
+
+
+def texts() -> dict[str, str]:
+    """The program's modules by name, the one that runs first."""
+    return {f"{_PACKAGE}.{name}": _source(name) for name in _MODULES}
 
 
 def _source(name: str) -> str:
@@ -56,9 +65,9 @@ def parse(output: bytes, *, nonce: str) -> Told:
     lines = [_object(line) for line in output.splitlines()[:1000] if len(line) <= _MAX_LINE]
     head = lines[0] if lines else None
     if head is None or "proof" not in head:
-        return Told(answers={}, problem="the image's python3 gave no answer")
+        return Told(answers={}, problem="gave no answer")
     if head["proof"] != hashlib.sha256(nonce.encode()).hexdigest():
-        return Told(answers={}, problem="the image's python3 is not Python: its answers do not count")
+        return Told(answers={}, problem="is not Python: its answers do not count")
     answers = {}
     for line in lines[1:]:
         if line is not None and isinstance(line.get("id"), str):

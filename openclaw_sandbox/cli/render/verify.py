@@ -47,6 +47,7 @@ def report_json(report: Report, fail_on: Severity) -> dict[str, Any]:
         "session": report.session_key,
         "image": report.image,
         "made": report.made,
+        "interpreter": report.interpreter or None,
         "seconds": round(report.seconds, 2),
         "ok": not failed,
         "summary": summary(report, fail_on),
@@ -97,6 +98,7 @@ def report_text(ui: Ui, report: Report, fail_on: Severity) -> str:
     lines += ["", *_table(report)]
     if ui.verbose:
         lines += ["", *_everything(report)]
+    lines += ["", f"Measured with {report.interpreter}."] if report.interpreter else []
     lines += ["", *(printable(note) for note in report.notes)] if report.notes else []
     return "\n".join(lines)
 

@@ -34,8 +34,10 @@ FILESYSTEM: tuple[Probe, ...] = (
     _fs(
         "fs.tmp-flags", _M, "look for noexec, nosuid, nodev on /tmp", "foreign code can be staged", fix=_TMPFS
     ),
-    _fs("fs.tmp-exec", _M, "run a copy of true from /tmp", "foreign code runs", fix=_TMPFS),
-    _fs("fs.tmp-exec-ldso", _M, "the same through the loader", "foreign code runs", fix=_TMPFS),
+    _fs("fs.tmp-exec", _M, "run a small program from /tmp", "foreign code runs", fix=_TMPFS),
+    _fs(
+        "fs.tmp-exec-ldso", _M, "map a file of /tmp to be run, as loaders do", "foreign code runs", fix=_TMPFS
+    ),
     _fs("fs.tmp-script", _I, "run a shell script from /tmp", "none: noexec stops no interpreter"),
     _fs("fs.memfd-exec", _I, "run a program from memory", "none: noexec does not cover it"),
     _fs("fs.shm", _M, "look at size and flags of /dev/shm", "memory without a bound", fix=_SHM),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import mmap
 import os
 import socket
 import stat
@@ -23,6 +24,7 @@ from openclaw_sandbox.verify.inside.kit import (
     is_open,
     mounts,
     probe,
+    smallest_program,
 )
 
 _SYSTEM_FOLDERS = (
@@ -194,57 +196,65 @@ def tmp_flags() -> Answer:
     return found([flag for flag in ("nosuid", "nodev", "noexec") if flag not in options], mount["options"])
 
 
-def _copied_true() -> str:
+def _in_tmp(content: bytes) -> str:
+    """A new file in /tmp that its mode lets run; the caller removes it."""
     path = "/tmp/.oc-%s" % os.urandom(6).hex()
-    data = first_bytes("/bin/true", 1 << 22)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o700)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
+        file.write(content)
     return path
 
 
-def _runs(argv: List[str], path: str) -> Answer:
+def _starts(argv: List[str]) -> str:
+    """'' if the kernel starts it, however it ends; else the error."""
     try:
-        code = subprocess.call(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=5)
+        subprocess.call(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=5)
     except OSError as error:
-        return blocked("exec: %s" % error_name(error.errno or 0))
-    finally:
-        os.unlink(path)
-    return blocked("it ended with status %d" % code) if code else is_open("a binary from /tmp ran")
+        return error_name(error.errno or 0)
+    return ""
 
 
 @probe("fs.tmp-exec")
 def tmp_exec() -> Answer:
     if not can_create("/tmp"):
         return absent("/tmp cannot be written")
-    path = _copied_true()
-    return _runs([path], path)
+    path = _in_tmp(smallest_program())
+    try:
+        error = _starts([path])
+    finally:
+        os.unlink(path)
+    return blocked("exec: %s" % error) if error else is_open("a program from /tmp ran")
 
 
 @probe("fs.tmp-exec-ldso")
 def tmp_exec_by_loader() -> Answer:
-    """The same through the dynamic loader, which a mount without noexec would allow."""
-    patterns = ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib/ld-musl-*.so.1")
-    loaders = [path for pattern in patterns for path in glob.glob(pattern)]
-    if not can_create("/tmp") or not loaders:
-        return absent("no loader, or /tmp cannot be written")
-    path = _copied_true()
-    return _runs([loaders[0], path], path)
+    """What the loader does with a program or library: map it to be run."""
+    if not can_create("/tmp"):
+        return absent("/tmp cannot be written")
+    path = _in_tmp(smallest_program())
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        mmap.mmap(descriptor, 1, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_EXEC).close()
+    except OSError as error:
+        return blocked("mmap: %s" % error_name(error.errno or 0))
+    finally:
+        os.close(descriptor)
+        os.unlink(path)
+    return is_open("code from /tmp was mapped to be run")
 
 
 @probe("fs.tmp-script")
 def tmp_script() -> Answer:
     if not can_create("/tmp"):
         return absent("/tmp cannot be written")
-    path = "/tmp/.oc-%s" % os.urandom(6).hex()
-    with open(path, "x", encoding="ascii") as file:
-        file.write("exit 0\n")
-    answer = _runs(["sh", path], path)
-    return (
-        is_open("an interpreter runs a script from /tmp: noexec does not stop that")
-        if (answer[0] == "open")
-        else answer
-    )
+    path = _in_tmp(b"exit 0\n")
+    try:
+        error = _starts(["sh", path])
+    finally:
+        os.unlink(path)
+    if error:
+        return absent("the image has no sh")
+    return is_open("an interpreter runs a script from /tmp: noexec does not stop that")
 
 
 @probe("fs.memfd-exec")
@@ -253,7 +263,7 @@ def memfd_exec() -> Answer:
     descriptor, error = call("memfd_create", b"probe", 0)
     if error:
         return blocked("memfd_create: %s" % error)
-    os.write(descriptor, first_bytes("/bin/true", 1 << 22))
+    os.write(descriptor, smallest_program())
 
     def run() -> int:
         os.execv("/proc/self/fd/%d" % descriptor, ["true"])

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
+from openclaw_sandbox.verify.asking import contradiction
 from openclaw_sandbox.verify.model import Verdict
-from openclaw_sandbox.verify.program import argv, parse
-from openclaw_sandbox.verify.run import contradiction
+from openclaw_sandbox.verify.program import arguments, parse
 from openclaw_sandbox.verify.witness import Limits, Witness
 
 NONCE = "0123"
@@ -18,11 +18,11 @@ HEAD = json.dumps({"proof": PROOF, "uid": 1000, "bounding": "0000000000000000", 
 
 
 def test_no_argument_is_longer_than_the_kernel_takes() -> None:
-    assert max(len(word) for word in argv({"nonce": NONCE, "probes": []})) < 128 * 1024
+    assert max(len(word) for word in arguments({"nonce": NONCE, "probes": []})) < 128 * 1024
 
 
 def test_the_program_compiles() -> None:
-    words = argv({})
+    words = arguments({})
     compile(words[words.index("-c") + 1], "program", "exec")
     for name, text in json.loads(words[words.index("-c") + 2]).items():
         compile(text, name, "exec")

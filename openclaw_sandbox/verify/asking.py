@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.engine.base import ExecSpec
 from openclaw_sandbox.errors import EngineError
+from openclaw_sandbox.verify.capabilities import NAMES
 from openclaw_sandbox.verify.judge import told_by_filter
+from openclaw_sandbox.verify.limits import size_bytes
 from openclaw_sandbox.verify.model import Answer, Verdict
 from openclaw_sandbox.verify.program import Told, arguments, parse
-from openclaw_sandbox.verify.witness import available_memory_bytes, kernel_calls
+from openclaw_sandbox.verify.witness import available_memory_bytes, inner_id, kernel_calls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -98,6 +100,7 @@ def _facts(question: Question, witness: Witness, traps: Traps) -> dict[str, Any]
         "loopback_port": traps.loopback_port,
         "abstract": traps.abstract,
         "env_canary": traps.env_canary,
+        "capabilities": list(NAMES),
         "shm_bytes": spec.shm_bytes,
         "nofile_hard": next((u.hard for u in spec.ulimits if u.name == "nofile"), 0),
         "memory_attempt": (spec.memory_bytes or 0) + 128 * _MIB,
@@ -131,11 +134,7 @@ def _affordable(probe: Probe, spec: ContainerSpec, witness: Witness) -> bool:
 
 def _tmp_bytes(spec: ContainerSpec) -> int | None:
     """The promised size of /tmp; None without one."""
-    for mount in spec.tmpfs:
-        if mount.destination == "/tmp":
-            sizes = [option[5:] for option in mount.options if option.startswith("size=")]
-            return int(sizes[0]) if sizes and sizes[0].isdigit() else None
-    return None
+    return next((size_bytes(tmpfs) for tmpfs in spec.tmpfs if tmpfs.destination == "/tmp"), None)
 
 
 def contradiction(told: Told, witness: Witness) -> str:
@@ -144,7 +143,7 @@ def contradiction(told: Told, witness: Witness) -> str:
     if status is None or not told.uid:
         return ""
     facts = (
-        ("user", told.uid, status.get("Uid", told.uid).split()[0]),
+        ("user", told.uid, inner_id(status.get("Uid", told.uid).split()[0], witness.uid_map)),
         ("bounding set", told.bounding, status.get("CapBnd", told.bounding)),
         ("filter", told.seccomp, status.get("Seccomp", told.seccomp)),
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.policy.environment import looks_secret
+from openclaw_sandbox.verify import capabilities
 from openclaw_sandbox.verify.catalogue import PROBES
 from openclaw_sandbox.verify.model import Expectation, Expected, Severity
 
@@ -129,10 +130,24 @@ class _Below(frozenset[str]):
         return any(path == top or path.startswith(f"{top}/") for top in self)
 
 
+class _Binds(frozenset[str]):
+    """Mounts that the policy makes, as `target:ro`; also what is mounted on the host below their sources."""
+
+    __slots__ = ()
+
+    def __contains__(self, item: object) -> bool:
+        target, _, mode = str(item).rpartition(":")
+        return frozenset.__contains__(self, item) or any(
+            path.endswith(f":{mode}") and target.startswith(f"{path.rpartition(':')[0]}/")
+            for path in self
+            if mode in ("ro", "rw")
+        )
+
+
 def _declared_binds(spec: ContainerSpec) -> frozenset[str]:
     found = {f"{m.destination}:ro" for m in spec.mounts}
     found |= {f"{m.destination}:rw" for m in spec.mounts if not m.read_only}
-    return frozenset(found | (_INIT if spec.init else set()))
+    return _Binds(found | (_INIT if spec.init else set()))
 
 
 def _canaries_in_sight(promise: Promise) -> Iterator[str]:
@@ -174,10 +189,11 @@ def _rights(promise: Promise) -> Iterator[tuple[str, Expectation]]:
     if not spec.no_new_privileges:
         for name in ("ps.nnp", "ps.setuid-exec"):
             yield name, _open("no-new-privileges is off")
-    if spec.cap_drop != ("ALL",) or spec.cap_add:
+    kept = capabilities.promised(spec)
+    if kept:
         why = "capabilities are kept: " + (" ".join(spec.cap_add) or "docker.capDrop has no ALL")
         for name in ("ps.caps", "ps.bounding"):
-            yield name, _open(why)
+            yield name, _allow(kept, why)
         if uid in ("0", "root"):
             for name in ("sc.chroot", "sc.mknod-char", "sc.mknod-block-open", "net.raw", "ps.setuid0"):
                 yield name, _open(why)
@@ -200,6 +216,7 @@ def _limits(promise: Promise) -> Iterator[tuple[str, Expectation]]:
         yield "rs.swap", _open("docker.memorySwap is off")
     if not spec.cpus:
         yield "rs.cpu-quota", _open("docker.cpus is not set")
+    yield "rs.shares", _allow(promise.unenforced, "the engine does not enforce them, and may ignore them")
     yield "rs.disk-workspace", _open("no engine bounds a bind mount; the disk's own quota would")
     named = {limit.name for limit in spec.ulimits}
     for name, limit in (("rs.nofile", "nofile"), ("rs.nproc", "core")):
@@ -227,6 +244,8 @@ def _engine(promise: Promise) -> Iterator[tuple[str, Expectation]]:
         yield "ps.userns", _open("the engine runs without userns-remap")
     if not (info.apparmor or info.selinux):
         yield "ps.lsm", _open("the host has neither AppArmor nor SELinux")
+    elif spec.apparmor == "unconfined":
+        yield "ps.lsm", _open("docker.apparmorProfile is unconfined")
     if not spec.init:
         yield "ps.zombie-reaper", _open("init is off")
     if not spec.private_cgroup_namespace:

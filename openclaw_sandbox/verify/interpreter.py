@@ -121,7 +121,7 @@ def gather() -> Kit | None:
 
 def imported(sources: Iterable[str]) -> list[str]:
     """Every module that the sources import, also inside their functions; their own package left out."""
-    names = set()
+    names: set[str] = set()
     for node in (node for source in sources for node in ast.walk(ast.parse(source))):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)

@@ -39,8 +39,8 @@ def _judge(
     origin_of: Callable[[str], str],
 ) -> Judged:
     answer, observer = combine(host.get(probe.id), sandbox.get(probe.id))
-    setting = setting_of(probe, answer)
     undeclared = [item for item in answer.items if item not in expectation.allowed]
+    setting = setting_of(probe, undeclared or answer.items)
     if answer.items and not undeclared and expectation.expected is Expected.BLOCKED:
         expectation = replace(expectation, expected=Expected.OPEN)
     return Judged(
@@ -88,10 +88,15 @@ def _kept(answer: Answer, expectation: Expectation) -> bool | None:
     return answer.verdict is Verdict.BLOCKED or expectation.expected is Expected.OPEN
 
 
-def setting_of(probe: Probe, answer: Answer) -> str:
-    """The setting that a success points to; a shared namespace by its name."""
-    if probe.id == "ps.ns-compare" and answer.items:
-        return _NAMESPACE_SETTINGS.get(answer.items[0], probe.setting)
+def setting_of(probe: Probe, items: Sequence[str]) -> str:
+    """The setting that a success points to; where a probe looks at several, by what it found."""
+    first = items[0] if items else ""
+    if probe.id == "ps.ns-compare":
+        return _NAMESPACE_SETTINGS.get(first, probe.setting)
+    if probe.id == "rs.shares":
+        return first or probe.setting
+    if probe.id == "net.names" and first.startswith("resolver"):
+        return "docker.dns"
     return probe.setting
 
 

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from openclaw_sandbox.verify.scene import blocked, opened
+from openclaw_sandbox.verify.model import Answer, Verdict
+from openclaw_sandbox.verify.scene import blocked, found, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from openclaw_sandbox.verify.model import Answer
+    from openclaw_sandbox.spec.model import TmpfsMount
     from openclaw_sandbox.verify.scene import Scene
 
+_PAGE = 4096
+#: Docker's name of a limit -> the kernel's.
+_ULIMITS = {
+    **{
+        "as": "Max address space",
+        "core": "Max core file size",
+        "cpu": "Max cpu time",
+        "data": "Max data size",
+    },
+    **{"fsize": "Max file size", "locks": "Max file locks", "memlock": "Max locked memory"},
+    **{"msgqueue": "Max msgqueue size", "nice": "Max nice priority", "nofile": "Max open files"},
+    **{"nproc": "Max processes", "rss": "Max resident set", "rtprio": "Max realtime priority"},
+    **{"rttime": "Max realtime timeout", "sigpending": "Max pending signals", "stack": "Max stack size"},
+}
 _NO_LIMIT = 1 << 60  # cgroup v1 writes "no limit" as a number near 2**63
 
 
@@ -23,16 +38,30 @@ def _size_of(scene: Scene, target: str) -> int | None:
     return None
 
 
+def size_bytes(tmpfs: TmpfsMount) -> int | None:
+    """The promised size of a tmpfs; None without one."""
+    sizes = [option[5:] for option in tmpfs.options if option.startswith("size=")]
+    return int(sizes[-1]) if sizes and sizes[-1].isdigit() else None
+
+
 def _kibibytes(text: str) -> int:
     digits = text.rstrip("kK")
     return int(digits) * 1024 if digits.isdigit() else 0
 
 
 def _tmp_size(scene: Scene) -> Answer | None:
+    """/tmp must have a size; every tmpfs at most what the policy gives it, as far as it says."""
     size = _size_of(scene, "/tmp")
     if size is None:
         return None
-    return blocked(f"/tmp holds {size >> 20} MiB") if size else opened("/tmp has no size")
+    wide = [] if size else ["/tmp"]
+    for tmpfs in scene.spec.tmpfs:
+        promised, seen = size_bytes(tmpfs), _size_of(scene, tmpfs.destination)
+        if promised and seen is not None and not 0 < seen < promised + _PAGE:
+            wide.append(tmpfs.destination)
+    if wide:
+        return opened(f"larger than promised, or without a bound: {' '.join(dict.fromkeys(wide))}")
+    return blocked(f"/tmp holds {size >> 20} MiB")
 
 
 def _shm_size(scene: Scene) -> Answer | None:
@@ -64,7 +93,7 @@ def _pids(scene: Scene) -> Answer | None:
 
 
 def _cpu(scene: Scene) -> Answer | None:
-    """v1 tells the quota in microseconds of a period, 0.1 s unless said; v2 both."""
+    """Microseconds, and the period that they are of; 0.1 s unless said."""
     value, promised = scene.witness.cgroup.cpu, scene.spec.cpus
     if value is None:
         return None
@@ -99,6 +128,20 @@ def _ulimit(name: str, label: str) -> Callable[[Scene], Answer | None]:
     return account
 
 
+def _ulimits(scene: Scene) -> Answer | None:
+    hard = scene.witness.ulimits
+    if hard is None:
+        return None
+    if not scene.spec.ulimits:
+        return Answer(verdict=Verdict.NOT_APPLICABLE, evidence="the policy sets none")
+    wide = []
+    for limit in scene.spec.ulimits:
+        value = hard.get(_ULIMITS.get(limit.name, ""), "")
+        if limit.hard >= 0 and (value == "unlimited" or (value.isdecimal() and int(value) > limit.hard)):
+            wide.append(f"{limit.name}={value}")
+    return found(wide, f"all {len(scene.spec.ulimits)} hold")
+
+
 LIMITS: Mapping[str, Callable[[Scene], Answer | None]] = {
     "rs.memory-limit": _memory,
     "rs.memory-alloc": _memory,
@@ -110,4 +153,5 @@ LIMITS: Mapping[str, Callable[[Scene], Answer | None]] = {
     "rs.disk-shm": _shm_size,
     "rs.nofile": _ulimit("nofile", "Max open files"),
     "rs.nproc": _ulimit("core", "Max core file size"),
+    "rs.ulimits": _ulimits,
 }

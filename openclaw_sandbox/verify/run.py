@@ -126,8 +126,10 @@ def verify(
             observed=place.observed,
             witness=witness,
             sprung=traps.sprung(),
-            on_this_kernel=is_on_this_kernel(spec.runtime or info.default_runtime),
+            image_id=blueprint.image_id,
+            promised_runtime=spec.runtime or info.default_runtime,
         )
+        scene = replace(scene, on_this_kernel=is_on_this_kernel(scene.runtime or scene.promised_runtime))
     problem = told.problem or (contradiction(told, witness) if scene.on_this_kernel else "")
     filtered = (witness.status or {}).get("Seccomp", told.seccomp) == "2"
     results = judge(
@@ -265,5 +267,6 @@ def is_on_this_kernel(runtime: str) -> bool:
 
 def origin_of(policy: EffectivePolicy, setting: str) -> str:
     """Who set a setting: a file's line, or nobody."""
-    value = policy.values.get(setting)
+    parts = (key for key in policy.values if key.startswith(f"{setting}."))
+    value = policy.values.get(setting) or policy.values.get(next(parts, ""))
     return value.origin.text() if value is not None else "built-in hardening"

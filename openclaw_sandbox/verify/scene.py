@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.verify.model import Answer, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from openclaw_sandbox.engine.base import Observed
     from openclaw_sandbox.spec.model import ContainerSpec
     from openclaw_sandbox.verify.traps import Sprung
@@ -22,8 +24,22 @@ class Scene:
     observed: Observed
     witness: Witness
     sprung: Sprung
+    #: The image and the runtime that the policy promises; empty: nobody knows.
+    image_id: str = ""
+    promised_runtime: str = ""
     #: The container's processes are processes of this host's kernel: not so with gVisor or Kata.
     on_this_kernel: bool = True
+
+    @property
+    def runtime(self) -> str:
+        """What the engine recorded; empty if it did not."""
+        return str(host_config(self).get("Runtime") or "")
+
+
+def host_config(scene: Scene) -> Mapping[str, Any]:
+    """What the engine recorded of the container's isolation; empty if nothing."""
+    config = scene.observed.raw.get("HostConfig")
+    return config if isinstance(config, dict) else {}
 
 
 def blocked(evidence: str) -> Answer:

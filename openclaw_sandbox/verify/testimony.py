@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.policy.environment import looks_secret
+from openclaw_sandbox.verify.capabilities import named
 from openclaw_sandbox.verify.limits import LIMITS
-from openclaw_sandbox.verify.scene import blocked, found, opened
+from openclaw_sandbox.verify.record import RECORD, joined
+from openclaw_sandbox.verify.scene import blocked, found, host_config, opened
+from openclaw_sandbox.verify.witness import inner_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from openclaw_sandbox.verify.model import Answer
     from openclaw_sandbox.verify.scene import Scene
@@ -22,13 +25,14 @@ VIRTUAL = frozenset(
         *("securityfs", "debugfs", "tracefs", "bpf", "fuse.lxcfs"),
     }
 )
+_FLAGS = ("nosuid", "nodev", "noexec")
 _READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys")
 
 
 def testify(scene: Scene) -> dict[str, Answer]:
     """The host's answers, for the probes it can answer."""
-    names = _ACCOUNTS if scene.on_this_kernel else _OUTER_ACCOUNTS
-    answers = {name: _ACCOUNTS[name](scene) for name in names}
+    accounts = _ACCOUNTS if scene.on_this_kernel else _OUTER_ACCOUNTS
+    answers = {name: account(scene) for name, account in accounts.items()}
     return {name: answer for name, answer in answers.items() if answer is not None}
 
 
@@ -36,21 +40,23 @@ def _status(scene: Scene, field: str) -> str | None:
     return None if scene.witness.status is None else scene.witness.status.get(field)
 
 
-def _host_config(scene: Scene) -> Mapping[str, Any]:
-    config = scene.observed.raw.get("HostConfig")
-    return config if isinstance(config, dict) else {}
-
-
 # ---- rights
 
 
 def _uid(scene: Scene) -> Answer | None:
-    uids, gids, groups = (_status(scene, name) for name in ("Uid", "Gid", "Groups"))
-    if uids is None or gids is None:
+    """Ids as they are inside; root's, and any that the policy does not name."""
+    witness = scene.witness
+    fields = [_status(scene, name) for name in ("Uid", "Gid", "Groups")]
+    if fields[0] is None or fields[1] is None:
         return None
-    roots = ["uid 0"] if "0" in uids.split() else []
-    roots += ["gid 0"] if "0" in [*gids.split(), *(groups or "").split()] else []
-    return found(roots, f"uid {uids.split()[0]}, gid {gids.split()[0]}")
+    maps = (witness.uid_map, witness.gid_map, witness.gid_map)
+    uids, gids, groups = (
+        {inner_id(one, ids) for one in (text or "").split()} for text, ids in zip(fields, maps, strict=True)
+    )
+    uid, _, gid = scene.spec.user.partition(":")
+    seen = [f"uid {one}" for one in sorted(uids) if one == "0" or one != uid]
+    seen += [f"gid {one}" for one in sorted(gids | groups) if one == "0" or one != (gid or "0")]
+    return found(seen, f"uid {uid}, gid {gid}")
 
 
 def _nnp(scene: Scene) -> Answer | None:
@@ -61,19 +67,18 @@ def _nnp(scene: Scene) -> Answer | None:
 
 
 def _caps(scene: Scene) -> Answer | None:
-    names = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
-    sets = {name: _status(scene, name) for name in names}
-    if None in sets.values():
+    sets = [_status(scene, name) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")]
+    if None in sets:
         return None
-    wide = [f"{name}={value}" for name, value in sets.items() if int(value or "0", 16)]
-    return found(wide, "all five sets are empty")
+    together = 0
+    for one in sets:
+        together |= int(one or "0", 16)
+    return found(named(together), "all five sets are empty")
 
 
 def _bounding(scene: Scene) -> Answer | None:
     value = _status(scene, "CapBnd")
-    if value is None:
-        return None
-    return opened(f"CapBnd is {value}") if int(value, 16) else blocked("CapBnd is empty")
+    return None if value is None else found(named(int(value, 16)), "CapBnd is empty")
 
 
 def _seccomp(scene: Scene) -> Answer | None:
@@ -89,7 +94,7 @@ def _seccomp(scene: Scene) -> Answer | None:
 
 
 def _profile_in_force(scene: Scene) -> str:
-    options = [str(option) for option in _host_config(scene).get("SecurityOpt") or ()]
+    options = [str(option) for option in host_config(scene).get("SecurityOpt") or ()]
     return _compact(next((o.partition("=")[2] for o in options if o.startswith("seccomp=")), ""))
 
 
@@ -98,12 +103,16 @@ def _compact(text: str) -> str:
 
 
 def _lsm(scene: Scene) -> Answer | None:
+    """AppArmor says "profile (enforce)", SELinux "user:role:type:level"."""
     label = scene.witness.label
     if label is None:
         return None
     text = label.strip().strip("\0")
     if not text or text.startswith("unconfined"):
         return opened("no AppArmor or SELinux label")
+    promised = scene.spec.apparmor
+    if promised not in (None, "unconfined") and text != f"{promised} (enforce)":
+        return opened(f"{text}, promised {promised}")
     return blocked(text)
 
 
@@ -118,8 +127,16 @@ def _shared(scene: Scene, *names: str) -> list[str] | None:
 
 
 def _namespaces(scene: Scene) -> Answer | None:
+    """By the kernel whether one is the host's; by the engine's record whether it is another container's."""
     shared = _shared(scene, "pid", "net", "ipc", "uts", "mnt")
-    return None if shared is None else found(shared, "none of the five is the host's")
+    if shared is None:
+        return _joined(scene)
+    return found(list(dict.fromkeys([*shared, *joined(scene)])), "none of the five is shared")
+
+
+def _joined(scene: Scene) -> Answer | None:
+    names = joined(scene)
+    return found(names, "none is shared") if names else None
 
 
 def _pidns(scene: Scene) -> Answer | None:
@@ -159,19 +176,29 @@ def _rootfs(scene: Scene) -> Answer | None:
 def _binds(scene: Scene) -> Answer | None:
     """The kernel's table, and the sources that the engine recorded."""
     if scene.witness.mounts is None:
-        return None
+        return _recorded_binds(scene)
     hosts = [
         m for m in scene.witness.mounts if m.target not in ("/", *ENGINE_FILES) and m.kind not in VIRTUAL
     ]
     seen = [f"{mount.target}:{'rw' if mount.writable else 'ro'}" for mount in hosts]
-    seen += [f"{mount.target}:shared" for mount in hosts if mount.shared]
-    promised = {mount.destination: mount.source for mount in scene.spec.mounts}
-    seen += [
-        f"{mount.destination}<-{mount.source}"
-        for mount in scene.observed.mounts
-        if mount.kind == "bind" and promised.get(mount.destination) != mount.source
-    ]
-    return found(sorted(seen), "no mount of a host's file system")
+    seen += [f"{mount.target}:{mount.propagation}" for mount in hosts if mount.propagation]
+    return found(sorted({*seen, *_undeclared_sources(scene)}), "no mount of a host's file system")
+
+
+def _recorded_binds(scene: Scene) -> Answer | None:
+    seen = sorted(_undeclared_sources(scene))
+    return found(seen, "none") if seen else None
+
+
+def _undeclared_sources(scene: Scene) -> Iterator[str]:
+    """Also where the kernel's table tells nothing: a source that is itself in memory, or a device's node."""
+    promised = {mount.destination: mount for mount in scene.spec.mounts}
+    for mount in scene.observed.mounts:
+        wanted = promised.get(mount.destination)
+        if mount.kind != "tmpfs" and (wanted is None or wanted.source != mount.source):
+            yield f"{mount.destination}<-{mount.source or mount.kind}"
+        elif wanted is not None and wanted.read_only and not mount.read_only:
+            yield f"{mount.destination}:rw"
 
 
 def _sockets(scene: Scene) -> Answer | None:
@@ -185,13 +212,19 @@ def _sockets(scene: Scene) -> Answer | None:
 
 
 def _tmp_flags(scene: Scene) -> Answer | None:
-    for mount in scene.witness.mounts or ():
-        if mount.target == "/tmp":
-            wrong = [flag for flag in ("nosuid", "nodev", "noexec") if flag not in mount.options]
-            return found(wrong, ",".join(sorted(mount.options)))
+    """/tmp must have all three; every other tmpfs what the policy does not take from it."""
     if scene.witness.mounts is None:
         return None
-    return opened("/tmp is no mount of its own", "nosuid", "nodev", "noexec")
+    table = {mount.target: mount for mount in scene.witness.mounts}
+    tmp = table.get("/tmp")
+    wrong = [flag for flag in _FLAGS if tmp is None or flag not in tmp.options]
+    for promised in scene.spec.tmpfs:
+        mount = table.get(promised.destination)
+        if mount is None or promised.destination == "/tmp":
+            continue
+        lost = [f for f in _FLAGS if f not in mount.options and f.removeprefix("no") not in promised.options]
+        wrong += [f"{promised.destination}:{flag}" for flag in lost]
+    return found(wrong, ",".join(sorted(tmp.options)) if tmp is not None else "no /tmp")
 
 
 def _sys_mount(scene: Scene) -> Answer | None:
@@ -211,12 +244,27 @@ def _proc_switches(scene: Scene) -> Answer | None:
 
 
 def _devices(scene: Scene) -> Answer | None:
-    """Nodes by the kernel; the rules that would let one made by hand be opened, by the engine."""
-    rules = [f"rule {rule}" for rule in _host_config(scene).get("DeviceCgroupRules") or ()]
-    devices = scene.witness.devices
-    if devices is None and not rules:
+    """Nodes by the kernel; what the engine gave it, wherever the nodes are, by the engine."""
+    given = list(_given_devices(host_config(scene)))
+    devices = scene.witness.devices if scene.on_this_kernel else None
+    if devices is None and not given:
         return None
-    return found([*(devices or ()), *rules], "only the standard nodes")
+    return found(sorted({*(devices or ()), *given}), "only the standard nodes")
+
+
+def _given_devices(host: Mapping[str, Any]) -> Iterator[str]:
+    for rule in host.get("DeviceCgroupRules") or ():
+        yield f"rule {rule}"
+    for device in host.get("Devices") or ():
+        yield str(device.get("PathInContainer") or device.get("PathOnHost"))
+    for request in host.get("DeviceRequests") or ():
+        yield f"request {request.get('Driver') or 'any'}"
+
+
+def _init(scene: Scene) -> Answer | None:
+    """Only its absence is testimony: one that is there may not reap."""
+    recorded = host_config(scene).get("Init", True)
+    return None if recorded else opened("the engine gave it no init")
 
 
 # ---- environment, network
@@ -267,6 +315,7 @@ _ACCOUNTS: Mapping[str, Callable[[Scene], Answer | None]] = {
     "ps.lsm": _lsm,
     "ps.ns-compare": _namespaces,
     "ps.pidns": _pidns,
+    "ps.zombie-reaper": _init,
     "ps.cgroupns": _cgroupns,
     "ps.userns": _userns,
     "fs.rootfs-ro": _rootfs,
@@ -284,10 +333,16 @@ _ACCOUNTS: Mapping[str, Callable[[Scene], Answer | None]] = {
     "net.host-loopback": _listener("loopback"),
     "net.abstract-unix": _listener("abstract"),
     **LIMITS,
+    **RECORD,
 }
 
 #: True of a container whatever kernel its processes see; /proc tells of the runtime's own process there.
-_OUTER_ACCOUNTS = (
-    *("fs.runtime-sockets", "net.host-gateway", "net.host-loopback", "net.abstract-unix"),
-    *("rs.memory-limit", "rs.memory-alloc", "rs.pids-max", "ps.fork-limit", "rs.cpu-quota", "rs.swap"),
-)
+_OUTER_ACCOUNTS: Mapping[str, Callable[[Scene], Answer | None]] = {
+    **{name: _ACCOUNTS[name] for name in ("fs.runtime-sockets", "fs.dev-nodes", "net.host-gateway")},
+    **{name: _ACCOUNTS[name] for name in ("net.host-loopback", "net.abstract-unix", "rs.memory-limit")},
+    **{name: _ACCOUNTS[name] for name in ("rs.memory-alloc", "rs.pids-max", "ps.fork-limit")},
+    **{name: _ACCOUNTS[name] for name in ("rs.cpu-quota", "rs.swap")},
+    **RECORD,
+    "ps.ns-compare": _joined,
+    "fs.host-binds": _recorded_binds,
+}

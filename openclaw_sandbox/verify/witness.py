@@ -29,7 +29,8 @@ class Mounted:
     root: str
     options: frozenset[str]
     kind: str
-    shared: bool  # what is mounted below it appears on the other side too
+    #: "shared": what is mounted below it appears on the other side too; "slave": what is mounted there, here.
+    propagation: str
     super_options: Mapping[str, str]
 
     @property
@@ -63,6 +64,8 @@ class Witness:
     routes: int | None = None
     label: str | None = None
     uid_map: str | None = None
+    gid_map: str | None = None
+    oom_score_adj: int | None = None
     devices: tuple[str, ...] | None = None
     cgroup: Limits
 
@@ -83,6 +86,8 @@ def look(pid: int) -> Witness:
         routes=_routes(folder),
         label=_text(folder / "attr/current"),
         uid_map=_text(folder / "uid_map"),
+        gid_map=_text(folder / "gid_map"),
+        oom_score_adj=_number(folder / "oom_score_adj"),
         devices=_devices(folder / "root/dev"),
         cgroup=_limits(folder),
     )
@@ -99,6 +104,20 @@ def parse_status(text: str) -> dict[str, str]:
     """/proc/PID/status as a mapping."""
     pairs = (line.partition(":") for line in text.splitlines())
     return {name: value.strip() for name, colon, value in pairs if colon}
+
+
+def _number(path: Path) -> int | None:
+    text = (_text(path) or "").strip()
+    return int(text) if text.lstrip("-").isdecimal() else None
+
+
+def inner_id(text: str, ids: str | None) -> str:
+    """A user or group as the container knows it, by its map: lines of inside, outside, count."""
+    for line in (ids or "").splitlines():
+        inside, outside, count = (int(field) for field in line.split())
+        if outside <= int(text) < outside + count:
+            return str(int(text) - outside + inside)
+    return text
 
 
 def _namespaces(folder: Path) -> dict[str, str] | None:
@@ -127,10 +146,17 @@ def parse_mountinfo(text: str) -> tuple[Mounted, ...]:
             root=_unescape(fields[3]),
             options=frozenset(fields[5].split(",")),
             kind=behind[0],
-            shared=any(field.startswith("shared:") for field in fields[6:]),
+            propagation=_propagation(fields[6:]),
             super_options=dict(_pair(part) for part in behind[-1].split(",")),
         )
     return tuple(found.values())
+
+
+def _propagation(fields: list[str]) -> str:
+    for mark, word in (("shared:", "shared"), ("master:", "slave")):
+        if any(field.startswith(mark) for field in fields):
+            return word
+    return ""
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -205,7 +231,7 @@ def _limits(folder: Path) -> Limits:
             memory=_value("memory", folders, "memory.limit_in_bytes"),
             memory_swap=_value("memory", folders, "memory.memsw.limit_in_bytes"),
             pids=_value("pids", folders, "pids.max"),
-            cpu=_value("cpu", folders, "cpu.cfs_quota_us"),
+            cpu=_quota(folders),
         )
     unified = _CGROUP / folders.get("0", "nonexistent")
     return Limits(
@@ -214,6 +240,12 @@ def _limits(folder: Path) -> Limits:
         pids=_stripped(unified / "pids.max"),
         cpu=_stripped(unified / "cpu.max"),
     )
+
+
+def _quota(folders: Mapping[str, str]) -> str | None:
+    """As v2 writes it: microseconds, and the period that they are of."""
+    quota, period = (_value("cpu", folders, f"cpu.cfs_{name}_us") for name in ("quota", "period"))
+    return None if quota is None or period is None else f"{quota} {period}"
 
 
 def _value(controller: str, folders: Mapping[str, str], name: str) -> str | None:

@@ -14,9 +14,9 @@ def test_the_catalogue_needs_no_engine(tool: Tool) -> None:
     done = tool("verify", "--list", "--json")
     assert done.status == 0
     probes = done.document["probes"]
-    assert len({probe["id"] for probe in probes}) == 151
+    assert len({probe["id"] for probe in probes}) == 163
     text = tool("verify", "--list", "--only", "net.")
-    assert text.text.rstrip().endswith("12 probes")
+    assert text.text.rstrip().endswith("15 probes")
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,8 @@ FILESYSTEM: tuple[Probe, ...] = (
     _fs("fs.memfd-exec", _I, "run a program from memory", "none: noexec does not cover it"),
     _fs("fs.shm", _M, "look at size and flags of /dev/shm", "memory without a bound", fix=_SHM),
     _fs("fs.dev-nodes", _C, "list devices beyond the standard ones", "a host device", "gates", fix="devices"),
+    _fs("fs.hidden", _H, "look whether hidden paths are covered", "they can be read", fix="file_access"),
+    _fs("fs.image", _M, "compare the image", "tools nobody chose", fix="docker.image"),
     _fs("fs.suid-files", _L, "count setuid files of the image", "a surface if privileges return", "slow"),
     _fs("fs.setuid-honoured", _I, "list mounts without nosuid", "none while no-new-privileges holds"),
     _fs("fs.dotdot", _C, "reach a canary through ../..", "a mount leaks its parent", "gates", fix=_BINDS),

@@ -31,6 +31,7 @@ HOST_INTERFACE: tuple[Probe, ...] = (
     _hi("hi.dmesg", _M, "ask for the kernel's log", "the host's log shows", fix="docker.seccompProfile"),
     _hi("hi.kernel-info", _I, "read the kernel's version", "cannot be hidden by runc"),
     _hi("hi.dmi", _L, "read the machine's serial numbers", "the host is recognised", fix=_USER),
+    _hi("hi.sysctls", _M, "look for sysctls of its own", "kernel settings nobody chose", fix="sysctls"),
     _hi("hi.host-counters", _I, "read memory, uptime, processors", "cannot be hidden by runc"),
 )
 
@@ -40,6 +41,15 @@ PROCESS: tuple[Probe, ...] = (
     _ps("ps.cgroupns", _L, "compare the cgroup namespace", "the host's hierarchy shows", fix="cgroupns"),
     _ps("ps.userns", _M, "look for a user namespace", "uids inside are host uids", fix="engine userns-remap"),
     _ps("ps.zombie-reaper", _M, "leave an orphan", "zombies use up the process limit", "slow", fix="init"),
+    _ps("ps.runtime", _C, "compare the runtime", "a wall less", "gates", fix="runtime"),
+    _ps(
+        "ps.oom",
+        _M,
+        "look whether the kernel spares it",
+        "the host's processes end first",
+        fix="oom_score_adj",
+    ),
+    _ps("ps.restart", _L, "look at the restart policy", "it comes back by itself", fix="restart"),
 )
 
 PRIVILEGE: tuple[Probe, ...] = (
@@ -70,4 +80,9 @@ RESOURCE: tuple[Probe, ...] = (
     _rs("rs.tmp-inodes", _L, "count the inodes of /tmp", "none while the size is bounded"),
     _rs("rs.nofile", _L, "read the limit of open files", "the host's file table", fix=_ULIMITS),
     _rs("rs.nproc", _L, "read the limit of core files", "memory contents on disk", fix=_ULIMITS),
+    _rs("rs.ulimits", _L, "compare all ulimits", "one process takes too much", fix=_ULIMITS),
+    _rs(
+        "rs.shares", _L, "compare shares, rates and cpusets", "the host is slowed down", fix="resource_limits"
+    ),
+    _rs("rs.log", _M, "look whether its log is bounded", "the host's disk", fix="log"),
 )

@@ -11,6 +11,9 @@ _NET = "docker.network"
 
 NETWORK: tuple[Probe, ...] = (
     _net("net.ifaces", _H, "list interfaces", "there is a network", "gates", fix=_NET),
+    _net("net.attached", _H, "list the networks it is on", "a network nobody chose", "gates", fix=_NET),
+    _net("net.ports", _H, "compare published ports", "others reach the sandbox", fix="ports"),
+    _net("net.names", _L, "compare host names and resolvers", "names that lie", fix="docker.extraHosts"),
     _net("net.routes", _H, "list routes", "there is a network", "gates", fix=_NET),
     _net("net.tcp-egress", _C, "three TCP connects", "data can leave", "gates", "slow", fix=_NET),
     _net("net.udp-egress", _H, "an empty datagram", "data can leave", "gates", fix=_NET),

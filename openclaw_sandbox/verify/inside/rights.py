@@ -8,6 +8,7 @@ import re
 import stat
 import subprocess
 import time
+from typing import List
 
 from openclaw_sandbox.verify.inside.kit import (
     FACTS,
@@ -103,17 +104,23 @@ def no_new_privileges() -> Answer:
     return blocked("NoNewPrivs is 1") if value == "1" else is_open("NoNewPrivs is %s" % (value or "unknown"))
 
 
+def _named(mask: int) -> List[str]:
+    """By the names that the host sent, in the kernel's order."""
+    names = dict(enumerate(FACTS["capabilities"]))
+    return [names.get(bit, "capability %d" % bit) for bit in range(mask.bit_length()) if mask >> bit & 1]
+
+
 @probe("ps.caps")
 def capabilities() -> Answer:
-    names = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
-    wide = ["%s=%s" % (name, status(name)) for name in names if int(status(name) or "1", 16)]
-    return found(wide, "all five sets are empty")
+    together = 0
+    for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        together |= int(status(name) or "1", 16)
+    return found(_named(together), "all five sets are empty")
 
 
 @probe("ps.bounding")
 def bounding_set() -> Answer:
-    value = status("CapBnd")
-    return is_open("CapBnd is %s" % value) if int(value or "1", 16) else blocked("CapBnd is empty")
+    return found(_named(int(status("CapBnd") or "1", 16)), "CapBnd is empty")
 
 
 @probe("ps.seccomp-mode")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from openclaw_sandbox.config.model import LoadedConfig, StatePaths
+from openclaw_sandbox.config.model import LoadedConfig, LoadedHardening, StatePaths
 from openclaw_sandbox.engine import open_engine
 from openclaw_sandbox.engine.docker.engine import DockerEngine
 from openclaw_sandbox.engine.docker.wire import Response, UnixTransport
@@ -65,8 +65,18 @@ class Bench:
 
 
 @contextmanager
-def bench(folder: Path, prefix: str, **docker: Any) -> Iterator[Bench]:
-    """A policy with a read-only bind /data, so that one that is writable can be told from it."""
+def bench(
+    folder: Path,
+    prefix: str,
+    *,
+    file: Mapping[str, Any] | None = None,
+    sandbox: Mapping[str, Any] | None = None,
+    **docker: Any,
+) -> Iterator[Bench]:
+    """A policy with a read-only bind /data, so that one that is writable can be told from it.
+
+    `file` is what config.yml says, `sandbox` what stands beside the `docker` block. @ is `folder`.
+    """
     state = folder / "state"
     data = folder / "data"
     for path in (state, data):
@@ -79,10 +89,22 @@ def bench(folder: Path, prefix: str, **docker: Any) -> Iterator[Bench]:
         "dangerouslyAllowExternalBindSources": True,
         **docker,
     }
-    config = {"agents": {"defaults": {"sandbox": {"mode": "all", "docker": settings}}}}
+    settings = _placed(settings, folder)
+    config = {"agents": {"defaults": {"sandbox": {"mode": "all", **(sandbox or {}), "docker": settings}}}}
     paths = StatePaths(home=folder, state_dir=state, config_file=state / "openclaw.json", profile=None)
-    loaded = LoadedConfig(paths=paths, exists=True, data=config)
+    hardening = LoadedHardening(
+        file=state / "config.yml", exists=bool(file), data=_placed(file or {}, folder)
+    )
+    loaded = LoadedConfig(paths=paths, exists=True, data=config, hardening=hardening)
     policy = resolve(loaded, session=None, agent=None, host=RealHost(), overrides=Overrides())
     errors = [finding.message for finding in policy.findings if finding.severity.value == "error"]
     assert not errors, errors
     yield Bench(policy=policy, folder=folder)
+
+
+def _placed(value: Any, folder: Path) -> Any:
+    if isinstance(value, str):
+        return value.replace("@", str(folder))
+    if isinstance(value, list):
+        return [_placed(item, folder) for item in value]
+    return {key: _placed(item, folder) for key, item in value.items()} if isinstance(value, dict) else value

@@ -18,11 +18,11 @@ def test_the_answer_in_json(sandbox: Sandbox) -> None:
     done = sandbox.tool("verify", "--json", timeout_s=300)
     answer = done.document
     assert (done.status, answer["ok"], done.said) == (0, True, "")
-    assert len(answer["probes"]) == answer["summary"]["total"] == 151
+    assert len(answer["probes"]) == answer["summary"]["total"] == 163
     keys = {"id", "category", "severity", "attempted", "expected", "verdict", "evidence", "setting", "origin"}
     assert all(keys <= set(probe) for probe in answer["probes"])
     judged = sum(answer["summary"][word] for word in ("blocked", "open", "not-applicable", "error"))
-    assert (judged, answer["summary"]["error"]) == (151, 0)
+    assert (judged, answer["summary"]["error"]) == (163, 0)
     assert sandbox.containers() == []
 
 

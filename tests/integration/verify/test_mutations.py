@@ -55,7 +55,7 @@ def test_the_unchanged_container_keeps_its_promises(
     with bench(tmp_path, octest_name("verify"), image=image) as place:
         report = place.verify()
     assert [(r.probe.id, r.evidence) for r in report.failures(Severity.LOW)] == []
-    assert len(report.results) == 151
+    assert len(report.results) == 163
     assert report.made
 
 
@@ -65,7 +65,7 @@ def test_a_weaker_container_is_found_out(
 ) -> None:
     spare = tmp_path / "spare"
     spare.mkdir()
-    with bench(tmp_path / "bench", octest_name("verify"), image=image) as place:
+    with bench(tmp_path / "bench", octest_name("verify"), image=image, **mutation.policy) as place:
         try:
             report = place.verify(lambda body: mutation.change(body, spare))
         except EngineError as error:

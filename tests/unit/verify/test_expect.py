@@ -65,7 +65,6 @@ def test_an_old_engine_without_help_leaves_more_open_and_says_why() -> None:
         ({"init": False}, {"ps.zombie-reaper"}),
         ({"private_cgroup_namespace": False}, {"hi.cgroup-ns", "ps.cgroupns"}),
         ({"no_new_privileges": False}, {"ps.nnp", "ps.setuid-exec"}),
-        ({"cap_drop": ("NET_RAW",)}, {"ps.caps", "ps.bounding"}),
         ({"user": "0:0"}, {"fs.etc-shadow"}),
         ({"tmpfs": ()}, {"fs.tmp-flags", "fs.tmp-exec", "fs.tmp-exec-ldso", "rs.disk-tmp"}),
         ({"tmpfs": (TmpfsMount(destination="/tmp", options=("nosuid", "nodev")),)}, {"fs.tmp-exec"}),
@@ -82,6 +81,27 @@ def test_a_promise_of_root_names_the_ids_that_are_allowed() -> None:
     assert promised(replace(HARD, user="0:0"))["ps.uid"].allowed == {"uid 0", "gid 0"}
     assert promised(replace(HARD, user="1000:0"))["ps.uid"].allowed == {"gid 0"}
     assert promised()["ps.uid"].allowed == frozenset()
+
+
+def test_only_the_capabilities_that_are_kept_are_allowed() -> None:
+    assert promised()["ps.caps"].allowed == frozenset()
+    assert promised(replace(HARD, cap_add=("CHOWN",)))["ps.bounding"].allowed == {"CHOWN"}
+    some = promised(replace(HARD, cap_drop=("NET_RAW",), cap_add=("SYS_TIME",)))["ps.caps"].allowed
+    assert {"CHOWN", "SYS_TIME"} <= some
+    assert not {"NET_RAW", "SYS_ADMIN"} & some
+
+
+def test_what_the_host_mounts_below_a_bind_is_the_policys() -> None:
+    spec = replace(HARD, mounts=(BindMount(source="/d", destination="/data", read_only=True),))
+    allowed = promised(spec)["fs.host-binds"].allowed
+    assert "/data/disk:ro" in allowed
+    assert "/data/disk:rw" not in allowed
+    assert "/database:ro" not in allowed
+    assert "/data/disk:shared" not in allowed
+
+
+def test_apparmor_that_the_policy_switches_off_is_not_missed() -> None:
+    assert "ps.lsm" in opened(promised(replace(HARD, apparmor="unconfined")))
 
 
 def test_a_read_only_bind_may_not_be_writable() -> None:

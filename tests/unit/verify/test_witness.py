@@ -8,12 +8,21 @@ from typing import Any
 import pytest
 
 from openclaw_sandbox.engine.base import ContainerState, Observed, ObservedMount
+from openclaw_sandbox.engine.docker.translate import create_body
+from openclaw_sandbox.spec.model import BindMount, TmpfsMount
 from openclaw_sandbox.verify import testimony
 from openclaw_sandbox.verify.model import Verdict
 from openclaw_sandbox.verify.run import is_on_this_kernel
 from openclaw_sandbox.verify.scene import Scene
 from openclaw_sandbox.verify.traps import Sprung, parse_local_addresses
-from openclaw_sandbox.verify.witness import Limits, Witness, parse_limits, parse_mountinfo, parse_status
+from openclaw_sandbox.verify.witness import (
+    Limits,
+    Witness,
+    inner_id,
+    parse_limits,
+    parse_mountinfo,
+    parse_status,
+)
 from tests.specs import FULL
 
 MOUNTINFO = """\
@@ -31,8 +40,8 @@ MOUNTINFO = """\
 STATUS = """\
 Name:\tdocker-init
 Uid:\t1000\t1000\t1000\t1000
-Gid:\t1000\t1000\t1000\t1000
-Groups:\t1000
+Gid:\t1001\t1001\t1001\t1001
+Groups:\t1001
 NoNewPrivs:\t1
 Seccomp:\t2
 CapInh:\t0000000000000000
@@ -49,8 +58,19 @@ Max processes             unlimited            unlimited            processes
 """
 
 
+#: What an engine would record of FULL.
+RECORD = {
+    "HostConfig": create_body(FULL, {})["HostConfig"],
+    "NetworkSettings": {"Networks": {"none": {"NetworkID": "0"}}},
+}
+
+
+def recorded(**host: Any) -> dict[str, Any]:
+    return {**RECORD, "HostConfig": {**RECORD["HostConfig"], **host}}
+
+
 def scene(*, status: str = STATUS, mounts: str = MOUNTINFO, **changes: Any) -> Scene:
-    raw = changes.pop("raw", {"HostConfig": {"SecurityOpt": [f"seccomp={FULL.seccomp.profile}"]}})
+    raw = changes.pop("raw", RECORD)
     binds = changes.pop("binds", ())
     witness = Witness(
         pid=7,
@@ -62,16 +82,17 @@ def scene(*, status: str = STATUS, mounts: str = MOUNTINFO, **changes: Any) -> S
         ulimits=parse_limits(LIMITS),
         interfaces=(),
         routes=0,
-        label="",
+        label="openclaw (enforce)",
         uid_map="0 0 4294967295",
         devices=(),
+        oom_score_adj=0,
         cgroup=Limits(memory=str(2048 << 20), memory_swap=str(3072 << 20), pids="512", cpu="150000"),
     )
     observed = Observed(
         id="1",
         name="c",
         image="i",
-        image_id="",
+        image_id="sha256:1",
         labels={},
         state=ContainerState.RUNNING,
         created_at_ms=0,
@@ -84,6 +105,8 @@ def scene(*, status: str = STATUS, mounts: str = MOUNTINFO, **changes: Any) -> S
         observed=observed,
         witness=replace(witness, **changes),
         sprung=Sprung(accepted=accepted, env_canary="CANARY"),
+        image_id="sha256:1",
+        promised_runtime="runsc",
     )
 
 
@@ -91,8 +114,8 @@ def opened(found: Scene) -> set[str]:
     return {name for name, answer in testimony.testify(found).items() if answer.verdict is Verdict.OPEN}
 
 
-#: Open on every host without user namespaces and LSM; and the mounts that the judge knows to be declared.
-USUAL = {"ps.userns", "ps.lsm", "fs.host-binds"}
+#: Open on every host without user namespaces; and the mounts that the judge knows to be declared.
+USUAL = {"ps.userns", "fs.host-binds"}
 
 
 def test_a_container_that_keeps_everything() -> None:
@@ -103,7 +126,10 @@ def test_a_container_that_keeps_everything() -> None:
     ("old", "new", "probe"),
     [
         ("Uid:\t1000\t1000", "Uid:\t0\t0", "ps.uid"),
-        ("Groups:\t1000", "Groups:\t1000 0", "ps.uid"),
+        ("Groups:\t1001", "Groups:\t1001 0", "ps.uid"),
+        ("Uid:\t1000\t1000", "Uid:\t1001\t1001", "ps.uid"),
+        ("Gid:\t1001\t1001", "Gid:\t999\t999", "ps.uid"),
+        ("Groups:\t1001", "Groups:\t1001 999", "ps.uid"),
         ("NoNewPrivs:\t1", "NoNewPrivs:\t0", "ps.nnp"),
         ("Seccomp:\t2", "Seccomp:\t0", "ps.seccomp-mode"),
         ("CapBnd:\t0000000000000000", "CapBnd:\t0000000000002000", "ps.bounding"),
@@ -155,6 +181,11 @@ def test_mounts(old: str, new: str, probe: str) -> None:
         ({"ulimits": {"Max core file size": "unlimited"}}, "rs.nproc"),
         ({"raw": {"HostConfig": {"SecurityOpt": ['seccomp={"a": 1}']}}}, "ps.seccomp-mode"),
         ({"raw": {}}, "ps.seccomp-mode"),
+        ({"cgroup": Limits(cpu="100000 10000")}, "rs.cpu-quota"),
+        ({"ulimits": {"Max open files": "16385"}}, "rs.ulimits"),
+        ({"oom_score_adj": -500}, "ps.oom"),
+        ({"label": "other (enforce)"}, "ps.lsm"),
+        ({"label": "openclaw (complain)"}, "ps.lsm"),
     ],
 )
 def test_each_fact_testifies(changes: dict[str, Any], probe: str) -> None:
@@ -171,7 +202,9 @@ def test_nothing_is_testified_about_what_may_not_be_seen() -> None:
     unseen = ("status", "namespaces", "mounts", "env_names", "ulimits", "interfaces", "routes", "label")
     seen = scene()
     blind = replace(seen.witness, **dict.fromkeys((*unseen, "uid_map", "devices"), None), cgroup=Limits())
-    assert testimony.testify(replace(seen, witness=blind)) == {}
+    blind_scene = replace(seen, witness=blind, observed=replace(seen.observed, raw={}))
+    told = testimony.testify(blind_scene)
+    assert set(told) == {"fs.image"}
 
 
 def test_where_another_kernel_runs_only_the_outside_counts() -> None:
@@ -202,13 +235,8 @@ def test_a_mount_of_another_source_is_seen() -> None:
 
 def test_mountinfo() -> None:
     last = parse_mountinfo(MOUNTINFO)[-1]
-    assert (last.target, last.root, last.kind, last.writable, last.shared) == (
-        "/work space",
-        "/w",
-        "ext4",
-        True,
-        True,
-    )
+    assert (last.target, last.root, last.kind) == ("/work space", "/w", "ext4")
+    assert (last.writable, last.propagation) == (True, "shared")
     assert parse_mountinfo("garbage\n1 2 3\n") == ()
 
 
@@ -227,3 +255,106 @@ def test_local_addresses() -> None:
         "        /32 host LOCAL",
     ]
     assert parse_local_addresses(lines) == ("10.0.0.5",)
+
+
+@pytest.mark.parametrize(
+    ("host", "probe"),
+    [
+        ({"PidMode": "container:1"}, "ps.ns-compare"),
+        ({"IpcMode": "shareable"}, "ps.ns-compare"),
+        ({"NetworkMode": "container:1"}, "ps.ns-compare"),
+        ({"Init": False}, "ps.zombie-reaper"),
+        ({"Devices": [{"PathInContainer": "/tmp/kmsg"}]}, "fs.dev-nodes"),
+        ({"DeviceRequests": [{"Driver": "nvidia"}]}, "fs.dev-nodes"),
+        ({"PublishAllPorts": True}, "net.ports"),
+        ({"PortBindings": {"8080/tcp": [{"HostIp": "", "HostPort": "8080"}]}}, "net.ports"),
+        ({"PortBindings": {"8080/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}]}}, "net.ports"),
+        ({"PortBindings": {"22/tcp": [{"HostIp": "127.0.0.1", "HostPort": "22"}]}}, "net.ports"),
+        ({"ExtraHosts": ["api.example:10.0.0.9"]}, "net.names"),
+        ({"Dns": ["10.9.9.9"]}, "net.names"),
+        ({"MaskedPaths": []}, "fs.hidden"),
+        ({"Runtime": "runc"}, "ps.runtime"),
+        ({"OomKillDisable": True}, "ps.oom"),
+        ({"RestartPolicy": {"Name": "always"}}, "ps.restart"),
+        ({"Sysctls": {"net.core.somaxconn": "1"}}, "hi.sysctls"),
+        ({"LogConfig": {"Type": "json-file", "Config": {}}}, "rs.log"),
+        ({"LogConfig": {"Type": "syslog", "Config": {}}}, "rs.log"),
+        ({"LogConfig": {"Type": "json-file", "Config": {"max-size": "1g", "max-file": "1"}}}, "rs.log"),
+        ({"MemoryReservation": 0}, "rs.shares"),
+        ({"CpuShares": 1024}, "rs.shares"),
+        ({"CpusetCpus": ""}, "rs.shares"),
+        ({"CpusetCpus": "0-2"}, "rs.shares"),
+        ({"BlkioWeight": 1000}, "rs.shares"),
+        ({"BlkioDeviceReadBps": []}, "rs.shares"),
+        ({"BlkioDeviceWriteIOps": [{"Path": "/dev/vda", "Rate": 201}]}, "rs.shares"),
+        ({"StorageOpt": {}}, "rs.shares"),
+        ({"CgroupParent": "/mine"}, "rs.shares"),
+    ],
+)
+def test_the_engines_record_testifies(host: dict[str, Any], probe: str) -> None:
+    assert opened(scene(raw=recorded(**host))) == USUAL | {probe}
+
+
+def test_a_network_that_was_connected_later_is_seen() -> None:
+    networks = {"none": {"NetworkID": "0"}, "mine": {"NetworkID": "1"}}
+    raw = {**RECORD, "NetworkSettings": {"Networks": networks}}
+    assert testimony.testify(scene(raw=raw))["net.attached"].items == ("mine",)
+
+
+@pytest.mark.parametrize("image_id", ["sha256:2", "sha256:1"])
+def test_another_image_is_seen(image_id: str) -> None:
+    found = scene()
+    found = replace(found, observed=replace(found.observed, image_id=image_id))
+    assert ("fs.image" in opened(found)) is (image_id != "sha256:1")
+
+
+def test_a_cover_that_is_missing_is_seen() -> None:
+    """A read-only file below a writable mount, and an empty folder over what nobody may see."""
+    cover = BindMount(source="/state/sandbox/nothing", destination="/workspace/.env", read_only=True)
+    mask = TmpfsMount(destination="/data/secret", options=("ro", "size=4096"))
+    spec = replace(FULL, mounts=(*FULL.mounts, cover), tmpfs=(*FULL.tmpfs, mask))
+    there = MOUNTINFO + "1 2 0:3 / /workspace/.env ro - ext4 x ro\n1 2 0:3 / /data/secret ro - tmpfs x ro\n"
+    bare = testimony.testify(replace(scene(), spec=spec))["fs.hidden"]
+    assert bare.items == ("/data/secret", "/workspace/.env")
+    assert testimony.testify(replace(scene(mounts=there), spec=spec))["fs.hidden"].verdict is Verdict.BLOCKED
+
+
+def test_every_tmpfs_keeps_its_flags_and_its_size() -> None:
+    run = TmpfsMount(destination="/run", options=("noexec", "nosuid", "nodev", "size=1048576"))
+    spec = replace(FULL, tmpfs=(*FULL.tmpfs, run))
+    table = MOUNTINFO + "1 2 0:3 / /run rw,nosuid,nodev - tmpfs x rw,size=2048k\n"
+    told = testimony.testify(replace(scene(mounts=table), spec=spec))
+    assert told["fs.tmp-flags"].items == ("/run:noexec",)
+    assert "/run" in told["rs.disk-tmp"].evidence
+
+
+@pytest.mark.parametrize(
+    ("mount", "item"),
+    [
+        (ObservedMount(kind="volume", source="", destination="/v", read_only=True), "/v<-volume"),
+        (
+            ObservedMount(kind="bind", source=FULL.mounts[0].source, destination="/data", read_only=False),
+            "/data:rw",
+        ),
+    ],
+)
+def test_what_the_engine_mounted_is_seen(mount: ObservedMount, item: str) -> None:
+    assert item in testimony.testify(scene(binds=(mount,)))["fs.host-binds"].items
+    outer = testimony.testify(replace(scene(binds=(mount,)), on_this_kernel=False))
+    assert outer["fs.host-binds"].items == (item,)
+
+
+def test_ids_are_those_inside() -> None:
+    """An engine that maps users: root inside is 100000 on the host."""
+    ids = "         0     100000      65536\n     70000       1000          1\n"
+    assert (inner_id("100000", ids), inner_id("101000", ids), inner_id("1000", ids)) == ("0", "1000", "70000")
+    assert (inner_id("7", ids), inner_id("7", None)) == ("7", "7")
+    status = STATUS.replace("1000\t1000\t1000\t1000", "\t".join(["100000"] * 4))
+    mapped = testimony.testify(scene(status=status, uid_map=ids, gid_map="0 0 4294967295"))
+    assert mapped["ps.uid"].items == ("uid 0",)
+
+
+def test_capabilities_have_names() -> None:
+    status = STATUS.replace("CapBnd:\t0000000000000000", "CapBnd:\t0000020000200001")
+    told = testimony.testify(scene(status=status))
+    assert told["ps.caps"].items == told["ps.bounding"].items == ("CHOWN", "SYS_ADMIN", "capability 41")

@@ -12,8 +12,12 @@ if TYPE_CHECKING:
 
     from openclaw_sandbox.verify.model import Expectation, Probe
 
-#: A shared namespace has a setting of its own.
-_NAMESPACE_SETTINGS = {"net": "docker.network", "ipc": "ipc", "uts": "uts", "pid": "pid", "mnt": "engine"}
+#: Probes that look at several settings: what begins so points to this one.
+_SETTINGS = {
+    "ps.ns-compare": {"net": "docker.network", "ipc": "ipc", "uts": "uts", "pid": "pid", "mnt": "engine"},
+    "net.names": {"resolver": "docker.dns"},
+    "ps.oom": {"OomKillDisable": "oom_kill_disable"},
+}
 #: The kernel's own name of a call, where it differs.
 _KERNEL_NAMES = {"umount2": "umount"}
 _NO_ANSWER = Answer(verdict=Verdict.ERROR, evidence="nobody could tell")
@@ -91,13 +95,10 @@ def _kept(answer: Answer, expectation: Expectation) -> bool | None:
 def setting_of(probe: Probe, items: Sequence[str]) -> str:
     """The setting that a success points to; where a probe looks at several, by what it found."""
     first = items[0] if items else ""
-    if probe.id == "ps.ns-compare":
-        return _NAMESPACE_SETTINGS.get(first, probe.setting)
     if probe.id == "rs.shares":
         return first or probe.setting
-    if probe.id == "net.names" and first.startswith("resolver"):
-        return "docker.dns"
-    return probe.setting
+    known = _SETTINGS.get(probe.id, {}).items()
+    return next((setting for start, setting in known if first.startswith(start)), probe.setting)
 
 
 def told_by_filter(answer: Answer, kernel_calls: frozenset[str] | None) -> Answer:

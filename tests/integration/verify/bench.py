@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from openclaw_sandbox.config.model import LoadedConfig, LoadedHardening, StatePaths
+from openclaw_sandbox.config.load import load_config
 from openclaw_sandbox.engine import open_engine
 from openclaw_sandbox.engine.docker.engine import DockerEngine
 from openclaw_sandbox.engine.docker.wire import Response, UnixTransport
@@ -89,22 +90,18 @@ def bench(
         "dangerouslyAllowExternalBindSources": True,
         **docker,
     }
-    settings = _placed(settings, folder)
     config = {"agents": {"defaults": {"sandbox": {"mode": "all", **(sandbox or {}), "docker": settings}}}}
-    paths = StatePaths(home=folder, state_dir=state, config_file=state / "openclaw.json", profile=None)
-    hardening = LoadedHardening(
-        file=state / "config.yml", exists=bool(file), data=_placed(file or {}, folder)
-    )
-    loaded = LoadedConfig(paths=paths, exists=True, data=config, hardening=hardening)
+    _write(state / "openclaw.json", config, folder)
+    if file:
+        _write(state / "config.yml", {"sandbox": file}, folder)
+    env = {"HOME": str(folder), "OPENCLAW_STATE_DIR": str(state)}
+    loaded = load_config(env=env, cwd=folder)
     policy = resolve(loaded, session=None, agent=None, host=RealHost(), overrides=Overrides())
     errors = [finding.message for finding in policy.findings if finding.severity.value == "error"]
     assert not errors, errors
     yield Bench(policy=policy, folder=folder)
 
 
-def _placed(value: Any, folder: Path) -> Any:
-    if isinstance(value, str):
-        return value.replace("@", str(folder))
-    if isinstance(value, list):
-        return [_placed(item, folder) for item in value]
-    return {key: _placed(item, folder) for key, item in value.items()} if isinstance(value, dict) else value
+def _write(path: Path, content: Mapping[str, Any], folder: Path) -> None:
+    """JSON, which is YAML too."""
+    path.write_text(json.dumps(content).replace("@", str(folder)), encoding="utf-8")

@@ -361,6 +361,7 @@ def _of_the_record() -> Iterator[Mutation]:
     yield from _plain("ipc", shareable_ipc=_host(IpcMode="shareable"))
     yield from _plain("sysctls", sysctl=_host(Sysctls={"net.ipv4.ip_unprivileged_port_start": "0"}))
     yield from _plain("oom_score_adj", spared=_host(OomScoreAdj=-500))
+    yield from _plain("oom_kill_disable", never_killed=_host(OomKillDisable=True))
     yield from _plain("restart", restarts=_host(RestartPolicy={"Name": "always"}))
     yield from _plain(
         "log",
@@ -377,7 +378,7 @@ def _of_other_promises() -> Iterator[Mutation]:
     bridge: Body = {"network": "bridge"}
     yield from _plain(
         "docker.capDrop",
-        {"capAdd": ["CHOWN"]},
+        {"file": {"keep_capabilities": ["CHOWN"]}},
         one_more_capability=_host(CapAdd=["CHOWN", "NET_RAW"]),
     )
     yield from _plain("docker.capDrop", {"capDrop": ["NET_RAW"]}, a_dropped_capability=_host(CapDrop=[]))
@@ -401,7 +402,7 @@ def _of_other_promises() -> Iterator[Mutation]:
     yield from _plain(
         "docker.ulimits", {"ulimits": {"memlock": 65536}}, more_locked=_ulimit("memlock", 1 << 30)
     )
-    limits = {"cpuset": "0", "cpu_shares": "512", "memory_reservation": 64 * MIB}
+    limits = {"cpuset": "0", "cpu_shares": "512", "memory_reservation": "64m"}
     limited: Body = {"file": {"resource_limits": limits}}
     yield from _plain("resource_limits.cpuset", limited, more_processors=_host(CpusetCpus="0-1"))
     yield from _plain("resource_limits.cpu_shares", limited, more_shares=_host(CpuShares=2048))

@@ -28,7 +28,7 @@ from openclaw_sandbox.verify.traps import laid
 from openclaw_sandbox.verify.witness import look
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from openclaw_sandbox.engine.base import Engine, Observed

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from openclaw_sandbox.config.trim import trim
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -40,7 +42,7 @@ def agent_entries(data: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any],
 
 def normalize_agent_id(text: str) -> str:
     """The agent id that OpenClaw makes of a text: lower case, `a-z0-9_-`, at most 64; blank is `main`."""
-    trimmed = text.strip()
+    trimmed = trim(text)
     if _PLAIN_ID.fullmatch(trimmed):
         return trimmed.lower()
     dashed = _NOT_PLAIN.sub("-", trimmed.lower()).lstrip("-").rstrip("-")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from openclaw_sandbox.config.model import StatePaths
 from openclaw_sandbox.config.problems import refused_file
+from openclaw_sandbox.config.trim import trim
 from openclaw_sandbox.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def effective_home(env: Mapping[str, str], cwd: Path) -> Path:
 
 def user_path(text: str, *, home: Path, cwd: Path) -> Path:
     """A path as the user wrote it, made absolute: a leading `~` is `home`, relative ones are under `cwd`."""
-    return _absolute(_HOME_PREFIX.sub(lambda _: str(home), text.strip()), cwd)
+    return _absolute(_HOME_PREFIX.sub(lambda _: str(home), trim(text)), cwd)
 
 
 def _absolute(text: str, cwd: Path) -> Path:

@@ -6,13 +6,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.config.discover import user_path
+from openclaw_sandbox.config.trim import trim
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _PATH_KEY = re.compile(r"(?:dir|path|paths|file|root|workspace)$", re.IGNORECASE)
 _PATH_LIST_KEYS = frozenset({"paths", "pathPrepend"})
-_HOME_VALUE = re.compile(r"\s*~(?:$|[/\\\s])")
+_HOME_VALUE = re.compile(r"~(?:\Z|[/\\])")
 
 
 def expand_paths(data: Any, *, home: Path, cwd: Path) -> Any:
@@ -31,9 +32,9 @@ def _expanded(key: str, value: Any, home: Path, cwd: Path) -> Any:
         return [_expanded(within if isinstance(item, str) else "", item, home, cwd) for item in value]
     if (
         isinstance(value, str)
-        and value.lstrip()[:1] == "~"
+        and (text := trim(value))[:1] == "~"
         and _is_path_key(key)
-        and _HOME_VALUE.match(value)
+        and _HOME_VALUE.match(text)
     ):
         return str(user_path(value, home=home, cwd=cwd))
     return value

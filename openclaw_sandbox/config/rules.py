@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from openclaw_sandbox.config.agents import normalize_agent_id
 from openclaw_sandbox.config.origin import dotted
 from openclaw_sandbox.config.problems import Problem, nearest, shortened
+from openclaw_sandbox.config.trim import trim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -106,7 +107,7 @@ def _docker(docker: Any, path: KeyPath) -> Iterator[Problem]:
         return
     for key, blocked, hint in _BLOCKED_WORDS:
         value = docker.get(key)
-        if isinstance(value, str) and value.strip().lower() == blocked:
+        if isinstance(value, str) and trim(value).lower() == blocked:
             yield Problem(
                 path=(*path, key), message=f'{key} "{blocked}" is blocked: it undoes the sandbox', hint=hint
             )
@@ -124,9 +125,9 @@ _BLOCKED_WORDS = (
 
 
 def _bind(bind: str, path: KeyPath) -> Iterator[Problem]:
-    text = bind.strip()
+    text = trim(bind)
     colon = text.find(":")
-    source = (text if colon <= 0 else text[:colon]).strip()
+    source = trim(text if colon <= 0 else text[:colon])
     if not text:
         yield Problem(
             path=path, message="a bind must not be empty", hint='write "/host/path:/container/path:ro"'

@@ -158,10 +158,15 @@ class BindJudge:
             self._all = _resolved(self._plain, self._host)
         written = normalize(source)
         real = normalize(self._host.realpath(written))
-        for path in dict.fromkeys((written, real)):
+        # Spaces are part of a path, but who writes "/etc " means /etc: OpenClaw judges it without them.
+        for path in dict.fromkeys((written, normalize(trim(source)), real)):
             reason = self._socket(path) or self._match(path, read_only=read_only)
             if reason is not None:
-                return reason if path == written else f"leads through a symlink to {path}, which {reason}"
+                return (
+                    f"leads through a symlink to {path}, which {reason}"
+                    if path == real != written
+                    else reason
+                )
         return None
 
     def _match(self, path: str, *, read_only: bool) -> str | None:

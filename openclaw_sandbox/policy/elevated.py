@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from openclaw_sandbox.policy.javascript import trim
+from openclaw_sandbox.policy.javascript import number_text, trim
 from openclaw_sandbox.policy.model import ElevatedPolicy
 
 if TYPE_CHECKING:
@@ -45,17 +45,18 @@ def channel_of(session: Session, stored: Mapping[str, Any] | None = None) -> str
         if isinstance(value, str) and trim(value):
             channel = trim(value).lower()
             return channel if channel in CHANNELS else None
-    parts = [part for part in session.key.lower().split(":") if part]
+    parts = [part for part in session.key.split(":") if part]
     if len(parts) < 3 or parts[0] != "agent" or session.is_main:
         return None
-    return parts[2] if parts[2] in CHANNELS else None
+    channel = trim(parts[2]).lower()
+    return channel if channel in CHANNELS else None
 
 
 def tokens(entries: object) -> tuple[str, ...]:
     """The non-blank entries of an allowFrom list as text; numbers are ids."""
     if not isinstance(entries, Sequence) or isinstance(entries, str):
         return ()
-    texts = (trim(str(entry)) for entry in entries)
+    texts = (trim(entry if isinstance(entry, str) else number_text(entry)) for entry in entries)
     return tuple(text for text in texts if text)
 
 

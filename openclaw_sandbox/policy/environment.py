@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from openclaw_sandbox.config.secret_text import holds_credential
 from openclaw_sandbox.dataclass import dataclass
-from openclaw_sandbox.policy.javascript import trim
+from openclaw_sandbox.policy.javascript import length, trim
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,8 @@ _SECRET_NAMES = (
     r"(?:AZURE|AZURE_OPENAI|COHERE|AI_GATEWAY|OPENROUTER)_API_KEY",
     r".*_?(?:API_KEY|TOKEN|PASSWORD|PRIVATE_KEY|SECRET)",
 )
-_SECRET = re.compile("|".join(_SECRET_NAMES), re.IGNORECASE | re.DOTALL)
+# ASCII: JavaScript folds no letter of another script onto one of these.
+_SECRET = re.compile("|".join(_SECRET_NAMES), re.IGNORECASE | re.DOTALL | re.ASCII)
 _BASE64 = re.compile(r"[A-Za-z0-9+/=]{80,}")
 _MAX_VALUE = 32768
 
@@ -46,7 +47,7 @@ def is_secret(name: str, value: str) -> bool:
 
 
 def _oddity(value: str) -> str | None:
-    if len(value) > _MAX_VALUE:
+    if length(value) > _MAX_VALUE:
         return "Value exceeds maximum length"
     if _BASE64.fullmatch(value):
         return "Value looks like base64-encoded credential data"

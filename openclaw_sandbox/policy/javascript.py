@@ -1,4 +1,4 @@
-"""How JavaScript trims, prints and orders: needed where our answer or hash must equal the reference's."""
+"""How JavaScript measures, prints and orders: needed where our answer or hash must equal the reference's."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-#: What `String.prototype.trim` removes; Python's `strip()` would also take U+001C to U+001F and U+0085.
-_SPACES = (
-    "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
-    "\u2028\u2029\u202f\u205f\u3000\ufeff"
-)
+from openclaw_sandbox.config.trim import trim
+
+__all__ = ["collation_key", "length", "number_text", "sorted_keys", "stringify", "trim"]
 
 #: ASCII in the order of the CLDR root collation, which `localeCompare` follows. Letters come after it.
 _PUNCTUATION_AND_DIGITS = "\t\n\v\f\r _-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$0123456789"
@@ -25,9 +23,9 @@ _MAX_ARRAY_INDEX = 2**32 - 2
 _MAX_SAFE_INTEGER = 2**53
 
 
-def trim(text: str) -> str:
-    """`text.trim()`."""
-    return text.strip(_SPACES)
+def length(text: str) -> int:
+    """`text.length`: code units of UTF-16, of which a character beyond U+FFFF has two."""
+    return len(text) if text.isascii() else len(text) + sum(char > "\uffff" for char in text)
 
 
 def number_text(number: float) -> str:

@@ -38,6 +38,9 @@ __all__ = [
     "workspace_mounts",
 ]
 
+#: Spaces that models and file names of some systems mix up; OpenClaw's file tools take each for a plain one.
+_PLAIN_SPACES = dict.fromkeys([0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " ")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappedPath:
@@ -118,6 +121,8 @@ class PathMap:
             mapped = self.inside(path)
             if mapped.host_path is not None:
                 return mapped
+        # On the host a backslash is part of a name, and so are spaces around it.
+        path = text.translate(_PLAIN_SPACES)
         if path == "~" or path.startswith("~/"):
             path = f"{self._home}/{path[2:]}"
         return self.from_host(posixpath.join(self._base, path))

@@ -17,7 +17,7 @@ _MAIN_SESSION = "main"  # session.mainKey is forced to this word
 def agent_in_key(session_key: str) -> str | None:
     """The agent named in `agent:<id>:<rest>`; None if the key has another shape. Empty parts do not count."""
     parts = [part for part in trim(session_key).split(":") if part]
-    if len(parts) < 3 or parts[0] != "agent":
+    if len(parts) < 3 or parts[0] != "agent" or not trim(parts[1]):
         return None
     return normalize_agent_id(parts[1])
 

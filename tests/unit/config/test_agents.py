@@ -10,6 +10,7 @@ import pytest
 from openclaw_sandbox.config.agent_dirs import agent_dir_problems
 from openclaw_sandbox.config.agents import agent_entries, normalize_agent_id
 from openclaw_sandbox.config.model import StatePaths
+from openclaw_sandbox.config.origin import dotted
 
 PATHS = StatePaths(
     home=Path("/h"),
@@ -47,7 +48,9 @@ def test_no_agents(data: dict[str, Any]) -> None:
         ("  Work ", "work"),
         ("", "main"),
         ("---", "main"),
-        ("_x", "x" if False else "_x"),
+        ("_x", "_x"),
+        ("\ufeffab-", "ab-"),
+        ("\x85ab-", "ab"),
         ("répondeur", "r-pondeur"),
         ("a b/c", "a-b-c"),
         ("-a-", "a"),
@@ -59,15 +62,20 @@ def test_normalized_ids(text: str, agent_id: str) -> None:
     assert normalize_agent_id(text) == agent_id
 
 
-def clashes(data: dict[str, Any]) -> list[tuple[str, str]]:
+def clashes(data: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """(the path that is named, the place that is shown, the message) of each."""
     problems = agent_dir_problems(data, PATHS, Path("/cwd"))
-    return [(".".join(map(str, problem.path)), problem.message) for problem in problems]
+    return [(dotted(problem.path), dotted(problem.at or ()), problem.message) for problem in problems]
 
 
 def test_two_agents_with_one_folder() -> None:
     agents = [{"id": "a", "agentDir": "~/x/"}, {"id": "b", "agentDir": "/h/y/../x"}, {"id": "c"}]
     assert clashes({"agents": {"list": agents}}) == [
-        ("agents.list.1.agentDir", 'agents "a" and "b" have the same agentDir: /h/x')
+        ("agents.list", "agents.list.1.agentDir", 'agents "a" and "b" have the same agentDir: /h/x')
+    ]
+    keyed = {"a": {"agentDir": "/x"}, "b": {"agentDir": "/x"}}
+    assert clashes({"agents": {"entries": keyed}}) == [
+        ("agents.entries", "agents.entries.b.agentDir", 'agents "a" and "b" have the same agentDir: /x')
     ]
 
 
@@ -77,7 +85,10 @@ def test_an_agent_that_only_a_binding_names() -> None:
         "bindings": [{"agentId": "A"}, {"agentId": " B "}, {}, 1, {"agentId": ""}],
     }
     assert clashes(data) == [
-        ("bindings.1.agentId", 'agents "a" and "b" have the same agentDir: /h/.openclaw/agents/b/agent')
+        (
+            *("agents.list", "bindings.1.agentId"),
+            'agents "a" and "b" have the same agentDir: /h/.openclaw/agents/b/agent',
+        )
     ]
 
 

@@ -28,6 +28,8 @@ def expanded(data: Any) -> Any:
         ("workspaceRoot", "rel/x", "rel/x"),
         ("workspaceRoot", "/a/../b/", "/a/../b/"),
         ("workspaceRoot", "~other/x", "~other/x"),
+        ("workspaceRoot", "~ /x", "~ /x"),
+        ("workspaceRoot", "\ufeff~/x\u00a0", "/h/x"),
         ("workdir", "/w/~", "/w/~"),
         ("image", "~/x", "~/x"),
         ("setupCommand", "~/x", "~/x"),

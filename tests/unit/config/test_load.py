@@ -122,7 +122,7 @@ def test_a_config_is_an_object(home: Home, text: str) -> None:
 
 def test_agents_that_share_a_folder(home: Home) -> None:
     issue = home.refused_once("{agents: {list: [{id: 'a', agentDir: '~/x'},\n {id: 'b', agentDir: '~/x'}]}}")
-    assert (issue.path, issue.line) == ("agents.list.1.agentDir", 2)
+    assert (issue.path, issue.line) == ("agents.list", 2)
 
 
 def test_an_unusable_profile(home: Home) -> None:

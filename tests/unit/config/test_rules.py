@@ -28,7 +28,7 @@ def docker(block: Any) -> list[tuple[str, str]]:
     return found[0]
 
 
-@pytest.mark.parametrize("word", ["host", " HOST\t"])
+@pytest.mark.parametrize("word", ["host", " HOST\t", "\ufeffHost\u00a0"])
 def test_the_hosts_network(word: str) -> None:
     assert docker({"network": word}) == [("network", 'network "host" is blocked: it undoes the sandbox')]
 
@@ -43,6 +43,7 @@ def test_unconfined(key: str) -> None:
     [
         ("", "a bind must not be empty"),
         (" \t", "a bind must not be empty"),
+        ("\ufeff", "a bind must not be empty"),
         ("data:/data", 'the bind source "data" is not an absolute path'),
         ("~/x:/x", 'the bind source "~/x" is not an absolute path'),
         (":/x", 'the bind source ":/x" is not an absolute path'),

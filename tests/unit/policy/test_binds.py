@@ -82,6 +82,11 @@ def test_symlinks_are_followed_also_above_what_does_not_exist() -> None:
     assert _resolve("/srv/link/not-there:/x", host=host)[1] == ["bind.sensitive"]
 
 
+@pytest.mark.parametrize("source", ["/etc ", "/ ", "//\u00a0", "/srv/../etc\t"])
+def test_spaces_around_a_sensitive_source_do_not_hide_it(source: str) -> None:
+    assert _resolve(f"{source}:/x:ro")[1] == ["bind.sensitive"]
+
+
 def test_a_sensitive_path_that_is_a_link_hides_its_target() -> None:
     host = FakeHost(links={"/home/op/.ssh": "/srv/keys"})
     assert _resolve("/srv/keys:/x", host=host)[1] == ["bind.sensitive"]

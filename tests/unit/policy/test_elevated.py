@@ -24,6 +24,8 @@ def _channel(key: str, stored: dict[str, Any] | None = None) -> str | None:
     [
         ("agent:main:telegram:group:1", "telegram"),
         ("agent:main:WebChat:dm:1", "webchat"),
+        ("agent:main: webchat :dm:1", "webchat"),
+        ("AGENT:main:webchat:dm:1", None),
         ("agent:main:subagent:1", None),
         ("agent:main:main", None),
         ("telegram:group:1", None),
@@ -43,6 +45,10 @@ def test_the_session_store_comes_first() -> None:
 
 def test_tokens() -> None:
     assert tokens([" a ", 42, ""]) == ("a", "42")
+    assert tokens([1.5, 2.0, -0.0, 1e21, 123456789012345680000]) == (
+        *("1.5", "2", "0", "1e+21"),
+        "123456789012345680000",
+    )
     assert tokens("a") == tokens(None) == ()
 
 

@@ -4,12 +4,23 @@ import json
 
 import pytest
 
-from openclaw_sandbox.policy.javascript import collation_key, number_text, sorted_keys, stringify, trim
+from openclaw_sandbox.policy.javascript import (
+    collation_key,
+    length,
+    number_text,
+    sorted_keys,
+    stringify,
+    trim,
+)
 
 
 def test_trim_is_javascripts() -> None:
     assert trim("\ufeff \u00a0a\u2029") == "a"
     assert trim("\x1ca\x85") == "\x1ca\x85"
+
+
+def test_length_is_that_of_utf_16() -> None:
+    assert [length(text) for text in ("", "ab", "é\uffff", "a\U0001f600b")] == [0, 2, 2, 4]
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,12 @@ def test_no_agent_folder_beside_itself() -> None:
 @pytest.mark.parametrize(
     ("text", "container"),
     [
-        ("a\\b", "/workspace/a/b"),
+        ("/workspace/a\\b", "/workspace/a/b"),
+        ("a\\b", "/workspace/a\\b"),
+        (" /workspace/x ", "/workspace/x"),
+        (" x ", "/workspace/ x "),
+        ("a\u202fb", "/workspace/a b"),
+        ("..a", "/workspace/..a"),
         ("", "/workspace"),
         ("/srv/cache/x", "/cache/x"),
         ("/data/x", "/data/x"),

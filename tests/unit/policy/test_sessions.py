@@ -14,6 +14,7 @@ from openclaw_sandbox.policy.model import Mode
         (" agent:Répondeur:main ", "r-pondeur"),
         ("Agent:work:main", None),
         ("agent:work", None),
+        ("agent: :work:x", None),
         ("main", None),
     ],
 )

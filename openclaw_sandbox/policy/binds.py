@@ -162,11 +162,8 @@ class BindJudge:
         for path in dict.fromkeys((written, normalize(trim(source)), real)):
             reason = self._socket(path) or self._match(path, read_only=read_only)
             if reason is not None:
-                return (
-                    f"leads through a symlink to {path}, which {reason}"
-                    if path == real != written
-                    else reason
-                )
+                by_link = path == real != written
+                return f"leads through a symlink to {path}, which {reason}" if by_link else reason
         return None
 
     def _match(self, path: str, *, read_only: bool) -> str | None:

@@ -14,7 +14,7 @@ from openclaw_sandbox.errors import SandboxDisabledError, SandboxError, UsageErr
 from openclaw_sandbox.verify.model import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from openclaw_sandbox.engine.base import Engine, Observed
     from openclaw_sandbox.policy.model import EffectivePolicy
@@ -68,15 +68,17 @@ def verify(
     sent anywhere. Exit status: 0 every promise holds; 1 one is broken, or nobody could tell; 2 usage or
     config.
     """
-    from openclaw_sandbox.verify.run import Request, chosen
+    from openclaw_sandbox.verify.run import Request, chosen, nameless
 
     ui = Ui(as_json=as_json, quiet=quiet, verbose=verbose, color=color)
     request = Request(only=tuple(only or ()), quick=quick, attach=attach, fresh=fresh)
+    if unknown := nameless(request):
+        raise UsageError(
+            f"No probe is called {' or '.join(unknown)}.", hint="See all: openclaw-sandbox verify --list"
+        )
     probes = chosen(request)
     if not probes:
-        raise UsageError(
-            f"No probe is called {' or '.join(request.only)}.", hint="See all: openclaw-sandbox verify --list"
-        )
+        raise UsageError("--quick leaves out every probe that --only names.", hint="Leave one of them out.")
     if show_list:
         return _list(ui, probes)
     if everyone and (session or agent or attach):
@@ -117,10 +119,16 @@ class _Job:
         from openclaw_sandbox.cli.render.verify import report_json, report_text
 
         engine = engine_of(self.ui)
+        policy = None
         if self.request.attach and not session and not agent:
-            agent = _agent_of(self.request.attach, engine)
-        policy = policy_of(context, session=session, agent=agent)
-        report = self._verify(policy, engine, remaking(context, self.ui, engine))
+            policy, agent = _of_container(self.request.attach, context, engine)
+        if policy is None:
+            policy = policy_of(context, session=session, agent=agent)
+        try:
+            report = self._verify(policy, engine, remaking(context, self.ui, engine))
+        except SandboxError as error:
+            self._write_junit([], [(policy.session_key, error)])
+            raise
         self._write_junit([report])
         if self.ui.as_json:
             self.ui.json(report_json(report, self.fail_on))
@@ -146,7 +154,7 @@ class _Job:
                 raise
             except SandboxError as error:
                 errors.append((agent, error))
-        self._write_junit(reports)
+        self._write_junit(reports, errors)
         failed = [report for report in reports if report.failures(self.fail_on)]
         if self.ui.as_json:
             sandboxes = [report_json(report, self.fail_on) for report in reports]
@@ -168,25 +176,34 @@ class _Job:
             self.ui.note(f"verifying {policy.session_key}")
         return carry_out(policy, engine, self.request, now_ms=now_ms(), on_displaced=remake)
 
-    def _write_junit(self, reports: list[Report]) -> None:
+    def _write_junit(self, reports: list[Report], errors: Sequence[tuple[str, SandboxError]] = ()) -> None:
         from openclaw_sandbox.cli.render.verify import junit
 
         if self.junit is None:
             return
         try:
-            self.junit.write_text(junit(reports, self.fail_on), encoding="utf-8")
+            self.junit.write_text(junit(reports, self.fail_on, errors), encoding="utf-8")
         except OSError as error:
             raise VerbFailedError(
                 f"The report {self.junit} cannot be written: {error.strerror}.", hint="Name another file."
             ) from None
 
 
-def _agent_of(name: str, engine: Engine) -> str | None:
-    """Whose container it says it is."""
+def _of_container(
+    name: str, context: typer.Context, engine: Engine
+) -> tuple[EffectivePolicy | None, str | None]:
+    """The policy of the session that a container says it is for; failing that, the agent it names."""
+    from openclaw_sandbox.cli.context import load
+    from openclaw_sandbox.lifecycle.policies import Policies
+    from openclaw_sandbox.policy.host import RealHost
     from openclaw_sandbox.spec import labels
 
     observed = engine.inspect(name)
-    return observed.labels.get(labels.AGENT) if observed is not None else None
+    if observed is None:
+        return None, None
+    agent = observed.labels.get(labels.AGENT)
+    key = observed.labels.get(labels.SESSION_KEY, "")
+    return Policies(load(context), RealHost()).of_scope(key, agent or "").policy, agent
 
 
 def _agents(data: Any) -> list[str]:

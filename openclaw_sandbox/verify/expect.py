@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from openclaw_sandbox.policy.environment import looks_secret
 from openclaw_sandbox.verify import capabilities
 from openclaw_sandbox.verify.catalogue import PROBES
+from openclaw_sandbox.verify.kept import left_open
 from openclaw_sandbox.verify.model import Expectation, Expected, Severity
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _NETWORKED = (
 #: Where engines put the init they bring; /sbin may be a link.
 _INIT = frozenset({"/sbin/docker-init:ro", "/usr/sbin/docker-init:ro", "/dev/init:ro", "/run/podman-init:ro"})
 _ENGINE_WRITABLE = frozenset({"/dev/shm", "/dev/mqueue"})
+_WRITABLE_FOR_ROOT = frozenset({"/dev", "/sys/fs/cgroup"})  # small file systems of the container's own
 #: Probe -> the call whose name in a profile decides it, where that is not the probe's own name.
 _CALL_OF = {
     **{"sc.af-alg": "socket", "sc.af-vsock": "socket", "sc.umount": "umount2", "sc.tiocsti": "ioctl"},
@@ -97,7 +99,8 @@ def _mounts(promise: Promise) -> Iterator[tuple[str, Expectation]]:
     spec = promise.spec
     writable = {m.destination for m in spec.mounts if not m.read_only}
     writable |= {t.destination for t in spec.tmpfs if "ro" not in t.options}
-    declared = _allow(frozenset(writable) | _ENGINE_WRITABLE, "the policy mounts them")
+    engines = _ENGINE_WRITABLE | (_WRITABLE_FOR_ROOT if _is_root(spec) else frozenset())
+    declared = _allow(frozenset(writable) | engines, "the policy mounts them")
     yield "fs.rootfs-write", declared
     yield "fs.writable-mounts", declared
     yield "fs.host-binds", _allow(_declared_binds(spec), "the policy mounts them")
@@ -118,6 +121,10 @@ def _mounts(promise: Promise) -> Iterator[tuple[str, Expectation]]:
         yield "fs.shm", _open(f"/dev/shm is promised {spec.shm_bytes >> 20} MiB")
     secrets = frozenset(name for name in spec.env if looks_secret(name))
     yield "ps.hidden-env", _allow(secrets, "docker.env names them")
+
+
+def _is_root(spec: ContainerSpec) -> bool:
+    return spec.user.partition(":")[0] in ("0", "root")
 
 
 class _Below(frozenset[str]):
@@ -183,7 +190,7 @@ def _rights(promise: Promise) -> Iterator[tuple[str, Expectation]]:
     roots |= {"gid 0"} if gid in ("0", "root") or uid in ("0", "root") else set()
     if roots:
         yield "ps.uid", _allow(frozenset(roots), f"docker.user is {spec.user}")
-    if uid in ("0", "root"):
+    if _is_root(spec):
         for name in ("fs.etc-shadow", "hi.cgroup-write", "hi.dmi"):
             yield name, _open(f"docker.user is {spec.user}")
     if not spec.no_new_privileges:
@@ -194,9 +201,12 @@ def _rights(promise: Promise) -> Iterator[tuple[str, Expectation]]:
         why = "capabilities are kept: " + (" ".join(spec.cap_add) or "docker.capDrop has no ALL")
         for name in ("ps.caps", "ps.bounding"):
             yield name, _allow(kept, why)
-        if uid in ("0", "root"):
-            for name in ("sc.chroot", "sc.mknod-char", "sc.mknod-block-open", "net.raw", "ps.setuid0"):
-                yield name, _open(why)
+    for name, capability in left_open(spec, own_filter=_ours(spec)):
+        yield name, _open(f"{capability} is kept")
+
+
+def _ours(spec: ContainerSpec) -> bool:
+    return spec.seccomp.name == "openclaw-sandbox" and spec.seccomp.profile is not None
 
 
 # ---- limits
@@ -290,7 +300,7 @@ def _filter(promise: Promise) -> Iterator[tuple[str, Expectation]]:
     yield "sc.socket-families", _allow(frozenset({"NETLINK"}), "libraries list interfaces through it")
     if seccomp.profile is None:
         yield from _engines_own(promise.info)
-    elif seccomp.name != "openclaw-sandbox":
+    elif not _ours(promise.spec):
         yield from _profile_of_ones_own(seccomp.profile)
 
 

@@ -82,6 +82,13 @@ def chosen(request: Request) -> tuple[Probe, ...]:
     return tuple(p for p in wanted if not (request.quick and p.slow))
 
 
+def nameless(request: Request) -> tuple[str, ...]:
+    """What `only` names and the catalogue has not: a probe that never runs must not look like a pass."""
+    return tuple(
+        name or '""' for name in request.only if not name or not any(p.id.startswith(name) for p in PROBES)
+    )
+
+
 def verify(
     policy: EffectivePolicy,
     engine: Engine,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 import pytest
 
@@ -23,6 +24,9 @@ def test_the_catalogue_needs_no_engine(tool: Tool) -> None:
     ("words", "said"),
     [
         (("--only", "nothing"), "No probe is called nothing."),
+        (("--only", "net.", "--only", "ps.cap", "--only", "ps.cpas"), "No probe is called ps.cpas."),
+        (("--only", ""), 'No probe is called "".'),
+        (("--quick", "--only", "ps.fork-limit"), "--quick leaves out every probe"),
         (("--fail-on", "bad"), '"bad" is no severity'),
         (("--all", "--agent", "main"), "--all goes with none of"),
         (("--fresh", "--attach", "x"), "choose"),
@@ -39,6 +43,16 @@ def test_switched_off_is_no_pass(tool: Tool) -> None:
     (tool.state / "config.yml").write_text("sandbox:\n  enabled: false\n")
     done = tool("verify", "--json")
     assert (done.status, done.error["code"]) == (2, "config.disabled")
+
+
+def test_what_could_not_be_verified_is_an_error_in_the_report(tool: Tool) -> None:
+    """An old report must not stay and look like an answer."""
+    tool.write_config({"agents": {"defaults": {"sandbox": {"mode": "all"}}}})
+    path = tool.home / "report.xml"
+    path.write_text("old")
+    assert tool("verify", "--junit", path).status == 125
+    suite = ElementTree.parse(path).getroot()[0]
+    assert (suite.get("errors"), suite.get("name")) == ("1", "agent:main:main")
 
 
 def test_a_dead_engine(tool: Tool) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from openclaw_sandbox.cli.ui import Ui
+    from openclaw_sandbox.errors import SandboxError
     from openclaw_sandbox.verify.model import Judged, Probe, Report
 
 
@@ -140,8 +141,10 @@ def _everything(report: Report) -> list[str]:
     return columns_of([(r.probe.id, r.verdict.value, r.evidence) for r in report.results], total=width())
 
 
-def junit(reports: Sequence[Report], fail_on: Severity) -> str:
-    """One suite a sandbox, one case a probe."""
+def junit(
+    reports: Sequence[Report], fail_on: Severity, errors: Sequence[tuple[str, SandboxError]] = ()
+) -> str:
+    """One suite a sandbox, one case a probe. `errors`: what could not be verified, and why."""
     from xml.etree import ElementTree
 
     root = ElementTree.Element("testsuites", name="openclaw-sandbox verify")
@@ -158,6 +161,10 @@ def junit(reports: Sequence[Report], fail_on: Severity) -> str:
         )
         for result in report.results:
             _case(suite, result, failed=result.probe.id in failed)
+    for name, error in errors:
+        suite = ElementTree.SubElement(root, "testsuite", name=name, tests="1", failures="0", errors="1")
+        case = ElementTree.SubElement(suite, "testcase", name="verify", classname="verify")
+        ElementTree.SubElement(case, "error", message=printable(error.brief, keep=""))
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 

@@ -42,7 +42,7 @@ RELAXATIONS = (
     _one("default-capabilities", "ps.bounding", capDrop=[]),
     _one("some-dropped", "ps.bounding", capDrop=["NET_RAW", "MKNOD"]),
     _one("root", "ps.uid", user="0:0"),
-    _one("root-with-default-capabilities", "ps.uid ps.caps sc.chroot", user="0:0", capDrop=[]),
+    _one("root-with-default-capabilities", "ps.uid ps.caps net.raw", user="0:0", capDrop=[]),
     _one("root-and-mighty", "ps.caps", user="0:0", file={"keep_capabilities": _MIGHTY}),
     _one(
         "root-and-mighty-with-the-engines-profile",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import pytest
+
+from tests.integration.sandbox import eventually
 
 if TYPE_CHECKING:
     from tests.integration.sandbox import Sandbox
@@ -53,11 +56,38 @@ def test_every_agent_is_tried_and_one_on_the_host_fails(sandbox: Sandbox) -> Non
             }
         }
     )
-    done = sandbox.tool("verify", "--all", "--json", "--only", "ps.")
+    path = sandbox.tool.home / "report.xml"
+    done = sandbox.tool("verify", "--all", "--json", "--only", "ps.", "--junit", path)
     answer = done.document
     assert (done.status, answer["ok"]) == (1, False)
     assert [(found["agent"], found["ok"]) for found in answer["sandboxes"]] == [("good", True)]
     assert [found["agent"] for found in answer["not_verified"]] == ["loose"]
+    suites = ElementTree.parse(path).getroot()
+    assert [(suite.get("name"), suite.get("errors")) for suite in suites] == [
+        ("agent:good:main", "0"),
+        ("loose", "1"),
+    ]
+
+
+def test_a_container_is_held_against_the_policy_of_its_own_session(sandbox: Sandbox) -> None:
+    sandbox.configure(mode="all", scope="session")
+    assert sandbox.run("true", flags=("--session", "agent:main:talk")).status == 0
+    (name,) = sandbox.containers()
+    done = sandbox.tool("verify", "--attach", name, "--quick", "--json")
+    assert (done.status, done.document["summary"]["failed"]) == (0, [])
+    assert (done.document["session"], done.document["notes"]) == ("agent:main:talk", [])
+
+
+@pytest.mark.parametrize("name", ["TERM", "INT", "HUP"])
+def test_a_signal_leaves_nothing(sandbox: Sandbox, name: str) -> None:
+    """Neither the container nor the interpreter that was brought in."""
+    sandbox.configure(mode="all")
+    process = sandbox.tool.start("verify")
+    eventually(sandbox.containers)
+    process.send_signal(signal.Signals[f"SIG{name}"])
+    assert process.wait(60) != 0
+    eventually(lambda: not sandbox.containers())
+    assert [path for path in sandbox.tool.home.rglob("*") if "-verify-" in path.name] == []
 
 
 def test_a_junit_report(sandbox: Sandbox) -> None:

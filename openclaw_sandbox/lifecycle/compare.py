@@ -71,16 +71,18 @@ def _env(observed: Observed, wanted: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, _, value in pairs if name in wanted}
 
 
-def _security(observed: Observed, prefix: str) -> bool:
-    options = _host(observed).get("SecurityOpt") or ()
-    return any(str(option).startswith(prefix) for option in options)
+def _no_new_privileges(observed: Observed) -> bool:
+    """Docker also takes "no-new-privileges:false", and of several the last."""
+    options = [str(option) for option in _host(observed).get("SecurityOpt") or ()]
+    found = [o.removeprefix("no-new-privileges") for o in options if o.startswith("no-new-privileges")]
+    return bool(found) and found[-1] in ("", ":true", "=true")
 
 
 def _seccomp(observed: Observed) -> str:
-    """The profile's text, without its spaces: engines may write it anew."""
+    """The profile's text, without its spaces: engines may write it anew. Of several they take the last."""
     options = [str(option) for option in _host(observed).get("SecurityOpt") or ()]
-    found = next((o.partition("=")[2] for o in options if o.startswith("seccomp=")), "")
-    return "".join(found.split())
+    found = [option.partition("=")[2] for option in options if option.startswith("seccomp=")]
+    return "".join(found[-1].split()) if found else ""
 
 
 #: Field, config key, and how to read the promise and the observation.
@@ -100,7 +102,7 @@ _FIELDS: tuple[tuple[str, str, Callable[[ContainerSpec, Observed], tuple[Any, An
     (
         "no_new_privileges",
         "docker.noNewPrivileges",
-        lambda s, o: (s.no_new_privileges, _security(o, "no-new-privileges")),
+        lambda s, o: (s.no_new_privileges, _no_new_privileges(o)),
     ),
     (
         "seccomp",

@@ -162,6 +162,10 @@ def _one_more_call(name: str) -> Callable[[Body, Path], None]:
     return change
 
 
+def _and_allows_all(body: Body, folder: Path) -> None:
+    body["HostConfig"]["SecurityOpt"].append('seccomp={"defaultAction":"SCMP_ACT_ALLOW"}')
+
+
 def _all_tmpfs(without: str) -> Callable[[Body, Path], None]:
     """Every tmpfs but /tmp."""
 
@@ -319,6 +323,7 @@ def _of_the_record() -> Iterator[Mutation]:
     )
     yield from _plain(
         "docker.seccompProfile",
+        seccomp_twice=_and_allows_all,
         seccomp_keyctl=_one_more_call("keyctl"),
         seccomp_unshare=_one_more_call("unshare"),
         seccomp_personality=_one_more_call("personality"),
@@ -400,7 +405,7 @@ def _of_other_promises() -> Iterator[Mutation]:
         image_not_hidden=_without_mask("/usr/games"),
     )
     yield from _plain(
-        "docker.ulimits", {"ulimits": {"memlock": 65536}}, more_locked=_ulimit("memlock", 1 << 30)
+        "docker.ulimits", {"ulimits": {"memlock": 65536}}, more_locked=_ulimit("memlock", 131072)
     )
     limits = {"cpuset": "0", "cpu_shares": "512", "memory_reservation": "64m"}
     limited: Body = {"file": {"resource_limits": limits}}

@@ -132,6 +132,22 @@ def test_lost_security_options() -> None:
     assert broken == ["no_new_privileges", "seccomp"]
 
 
+@pytest.mark.parametrize(
+    ("added", "field"),
+    [
+        ("no-new-privileges:false", "no_new_privileges"),
+        ("no-new-privileges=false", "no_new_privileges"),
+        ("seccomp=unconfined", "seccomp"),
+    ],
+)
+def test_of_several_security_options_the_last_counts(added: str, field: str) -> None:
+    raw = copy.deepcopy(RAW)
+    raw["HostConfig"]["SecurityOpt"].append(added)
+    assert [check.field for check in compare(SPEC, _observed(raw)) if not check.agrees] == [field]
+    raw["HostConfig"]["SecurityOpt"].insert(0, raw["HostConfig"]["SecurityOpt"].pop())
+    assert all(check.agrees for check in compare(SPEC, _observed(raw)))
+
+
 def test_an_empty_document_agrees_with_nothing_that_restricts() -> None:
     agreeing = {check.field for check in compare(SPEC, _observed({})) if check.agrees}
     assert agreeing == {"image", "cap_add", "privileged", "mounts", "extra_hosts"}

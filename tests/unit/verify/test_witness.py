@@ -295,6 +295,11 @@ def test_the_engines_record_testifies(host: dict[str, Any], probe: str) -> None:
     assert opened(scene(raw=recorded(**host))) == USUAL | {probe}
 
 
+def test_of_several_filters_each_must_be_the_promised_one() -> None:
+    options = [*RECORD["HostConfig"]["SecurityOpt"], 'seccomp={"defaultAction":"SCMP_ACT_ALLOW"}']
+    assert "ps.seccomp-mode" in opened(scene(raw=recorded(SecurityOpt=options)))
+
+
 def test_a_network_that_was_connected_later_is_seen() -> None:
     networks = {"none": {"NetworkID": "0"}, "mine": {"NetworkID": "1"}}
     raw = {**RECORD, "NetworkSettings": {"Networks": networks}}

@@ -56,12 +56,20 @@ def ask(question: Question, engine: Engine, witness: Witness, traps: Traps) -> T
         with bring() as interpreter:
             if interpreter is None:
                 continue
-            trial = _run(interpreter, question, engine, {"probes": []}, timeout_s=_TRIAL_S)
-            if not trial.problem:
-                facts = _facts(question, witness, traps)
-                return _run(interpreter, question, engine, facts, timeout_s=_TIMEOUT_S)
-            problems.append(trial.problem)
+            told = _try(interpreter, question, engine, _facts(question, witness, traps))
+            if not told.problem:
+                return told
+            problems.append(told.problem)
     return Told(answers={}, problem="; ".join(problems) or "there is no interpreter")
+
+
+def _try(interpreter: Interpreter, question: Question, engine: Engine, facts: Mapping[str, Any]) -> Told:
+    """One that the image brings may do anything, even nothing for ever: it shows first that it is Python."""
+    if not interpreter.ours:
+        trial = _run(interpreter, question, engine, {"probes": []}, timeout_s=_TRIAL_S)
+        if trial.problem:
+            return trial
+    return _run(interpreter, question, engine, facts, timeout_s=_TIMEOUT_S)
 
 
 def _run(

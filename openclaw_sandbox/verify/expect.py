@@ -7,13 +7,12 @@ is part of the promise.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.policy.environment import looks_secret
 from openclaw_sandbox.verify import capabilities
 from openclaw_sandbox.verify.catalogue import PROBES
-from openclaw_sandbox.verify.kept import left_open
 from openclaw_sandbox.verify.model import Expectation, Expected, Severity
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
 #: Not judged although they matter: there is no promise to hold them against.
 _UNJUDGED = frozenset({"fs.suid-files", "rs.cpu-measured", "rs.tmp-inodes", "sc.tioclinux"})
+_ACCESS = "workspaceAccess"
 _SHM_LIMIT = 64 << 20
 _NETWORKED = (
     *("net.ifaces", "net.routes", "net.tcp-egress", "net.udp-egress", "net.dns-udp53", "net.metadata"),
@@ -37,6 +37,17 @@ _WRITABLE_FOR_ROOT = frozenset({"/dev", "/sys/fs/cgroup"})  # small file systems
 _CALL_OF = {
     **{"sc.af-alg": "socket", "sc.af-vsock": "socket", "sc.umount": "umount2", "sc.tiocsti": "ioctl"},
     **{"sc.io_uring_enter": "io_uring_enter", "sc.personality": "personality"},
+}
+#: Capability -> whether only root inside has it, whether our filter refuses the calls all the same, probes.
+#: The others that matter no policy can keep. Engines' filters let calls through by the container's
+#: capabilities, whoever makes them.
+_BY_CAPABILITY = {
+    "MKNOD": (True, True, ("sc.mknod-char", "sc.mknod-block-open")),
+    "NET_RAW": (True, False, ("net.raw",)),
+    "SETUID": (True, False, ("ps.setuid0",)),
+    "SYS_CHROOT": (True, True, ("sc.chroot",)),
+    "SYS_NICE": (False, True, ("sc.mbind", "sc.move_pages")),
+    "SYS_PACCT": (True, True, ("sc.acct",)),
 }
 #: What only a filter can refuse: no capability is asked for.
 _FILTER_ONLY = (
@@ -102,8 +113,9 @@ def _mounts(promise: Promise) -> Iterator[tuple[str, Expectation]]:
     engines = _ENGINE_WRITABLE | (_WRITABLE_FOR_ROOT if _is_root(spec) else frozenset())
     declared = _allow(frozenset(writable) | engines, "the policy mounts them")
     yield "fs.rootfs-write", declared
-    yield "fs.writable-mounts", declared
-    yield "fs.host-binds", _allow(_declared_binds(spec), "the policy mounts them")
+    yield "fs.writable-mounts", replace(declared, settings=((spec.workdir, _ACCESS),))
+    binds = _allow(_declared_binds(spec), "the policy mounts them")
+    yield "fs.host-binds", replace(binds, settings=((f"{spec.workdir}:rw", _ACCESS),))
     yield "fs.canary-host", _allow(frozenset(_canaries_in_sight(promise)), "the policy mounts their folder")
     under = "the policy mounts it"
     yield "fs.sensitive-paths", _allow(_Below(m.destination for m in spec.mounts), under)
@@ -201,8 +213,11 @@ def _rights(promise: Promise) -> Iterator[tuple[str, Expectation]]:
         why = "capabilities are kept: " + (" ".join(spec.cap_add) or "docker.capDrop has no ALL")
         for name in ("ps.caps", "ps.bounding"):
             yield name, _allow(kept, why)
-    for name, capability in left_open(spec, own_filter=_ours(spec)):
-        yield name, _open(f"{capability} is kept")
+    for capability in sorted(kept & set(_BY_CAPABILITY)):
+        needs_root, filtered, names = _BY_CAPABILITY[capability]
+        if (_is_root(spec) or not needs_root) and not (filtered and _ours(spec)):
+            for name in names:
+                yield name, _open(f"{capability} is kept")
 
 
 def _ours(spec: ContainerSpec) -> bool:

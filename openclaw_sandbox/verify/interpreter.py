@@ -75,11 +75,12 @@ print(json.dumps({
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpreter:
-    """One way to run Python inside. `name` is for the report."""
+    """One way to run Python inside. `name` is for the report; `ours`: it is not the image's."""
 
     name: str
     command: tuple[str, ...]
     env: Mapping[str, str]
+    ours: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +96,12 @@ class Kit:
         loader = (f"{folder}/{self.loader}", "--library-path", f"{folder}/lib") if self.loader else ()
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         return Interpreter(
-            name=f"this host's Python {version}", command=(*loader, program, *_FLAGS), env=CLEAN
+            name=f"this host's Python {version}", command=(*loader, program, *_FLAGS), env=CLEAN, ours=True
         )
 
 
 #: What the image itself brings.
-OF_IMAGE = Interpreter(name="the image's python3", command=("python3", *_FLAGS), env={})
+OF_IMAGE = Interpreter(name="the image's python3", command=("python3", *_FLAGS), env={}, ours=False)
 
 
 def gather() -> Kit | None:

@@ -44,7 +44,8 @@ def _judge(
 ) -> Judged:
     answer, observer = combine(host.get(probe.id), sandbox.get(probe.id))
     undeclared = [item for item in answer.items if item not in expectation.allowed]
-    setting = setting_of(probe, undeclared or answer.items)
+    items = undeclared or answer.items
+    setting = dict(expectation.settings).get(items[0] if items else "") or setting_of(probe, items)
     if answer.items and not undeclared and expectation.expected is Expected.BLOCKED:
         expectation = replace(expectation, expected=Expected.OPEN)
     return Judged(

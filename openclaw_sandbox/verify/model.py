@@ -82,11 +82,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """The promise about one probe. Open `items` that are all `allowed` keep it."""
+    """The promise about one probe. Open `items` that are all `allowed` keep it.
+
+    `settings` names the setting behind an item, where it is not the probe's own.
+    """
 
     expected: Expected
     allowed: frozenset[str] = frozenset()
     why: str = ""
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 class Observer(enum.Enum):

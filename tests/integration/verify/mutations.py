@@ -395,7 +395,7 @@ def _of_other_promises() -> Iterator[Mutation]:
     )
     yield from _plain("docker.network", bridge, host_for_bridge=_host(NetworkMode="host"))
     yield from _plain(
-        "docker.binds", {"sandbox": {"workspaceAccess": "ro"}}, workspace_writable=_writable("/workspace")
+        "workspaceAccess", {"sandbox": {"workspaceAccess": "ro"}}, workspace_writable=_writable("/workspace")
     )
     hides: Body = {"file": {"file_access": {"deny_paths": ["/workspace/secret", "/usr/games"]}}}
     yield from _plain(

@@ -106,6 +106,13 @@ def test_a_shared_namespace_names_its_own_setting(item: str, setting: str) -> No
     assert (found.probe.setting, found.origin) == (setting, f"origin of {setting}")
 
 
+def test_a_setting_may_belong_to_one_item() -> None:
+    settings = (("/workspace:rw", "workspaceAccess"),)
+    opened = [Answer(verdict=Verdict.OPEN, evidence="", items=(item,)) for item in ("/workspace:rw", "/x:rw")]
+    found = [judged("fs.host-binds", host=answer, settings=settings) for answer in opened]
+    assert [result.probe.setting for result in found] == ["workspaceAccess", "docker.binds"]
+
+
 @pytest.mark.parametrize(
     ("calls", "verdict"),
     [

@@ -156,16 +156,20 @@ def _write_beside(source: int, folder: Path, name: str) -> int:
 
 
 def _write_at(source: int, folder: int, name: str, mode: int, owner: tuple[int, int] | None) -> int:
-    """Write a new file next to its place and move it there: whoever looks sees all of it or nothing."""
+    """Write a new file next to its place and move it there: whoever looks sees all of it or nothing.
+
+    It has no name until it is complete, so that a process that is killed leaves nothing behind.
+    """
     temporary = f".{name[:200]}.{secrets.token_hex(6)}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    target = os.open(temporary, flags, 0o600, dir_fd=folder)
+    target, nameless = _open_new(folder, temporary)
     try:
         try:
             size = _copy(source, target)
             if owner is not None:
                 os.fchown(target, *owner)
             os.fchmod(target, mode)
+            if nameless:
+                os.link(f"/proc/self/fd/{target}", temporary, dst_dir_fd=folder, follow_symlinks=True)
         finally:
             os.close(target)
         os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
@@ -174,6 +178,17 @@ def _write_at(source: int, folder: int, name: str, mode: int, owner: tuple[int, 
             os.unlink(temporary, dir_fd=folder)
         raise
     return size
+
+
+def _open_new(folder: int, name: str) -> tuple[int, bool]:
+    """A new file in an open folder, and whether it has no name yet: not every file system can have such."""
+    flags = os.O_WRONLY | os.O_CLOEXEC
+    try:
+        return os.open(".", flags | os.O_TMPFILE, 0o600, dir_fd=folder), True
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT):
+            raise
+    return os.open(name, flags | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=folder), False
 
 
 def _copy(source: int, target: int) -> int:
@@ -189,11 +204,21 @@ def _copy(source: int, target: int) -> int:
         end = os.lseek(source, offset, os.SEEK_HOLE)
         os.lseek(source, offset, os.SEEK_SET)
         os.lseek(target, offset, os.SEEK_SET)
-        while offset < end and (data := os.read(source, min(_CHUNK, end - offset))):
-            os.write(target, data)
+        while offset < end:
+            data = os.read(source, min(_CHUNK, end - offset))
+            if not data:
+                raise OSError(errno.EAGAIN, "it became shorter meanwhile")
+            _write_all(target, data)
             offset += len(data)
     os.ftruncate(target, size)
     return size
+
+
+def _write_all(target: int, data: bytes) -> None:
+    """A disk that is nearly full takes a part, and says that it is full only to the next write."""
+    left = memoryview(data)
+    while left:
+        left = left[os.write(target, left) :]
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.dataclass import dataclass
@@ -88,8 +89,7 @@ def abandoned(state_dir: Path) -> list[Intent]:
     found = []
     for path in paths:
         name, _, owner = path.name.rpartition(".")
-        lock = acquire(path, timeout_s=0) if name and path.is_file() else None
-        if lock is not None:
+        if name and (lock := _take(path)) is not None:
             found.append(Intent(name=name, owner=owner, path=path, lock=lock))
     return found
 
@@ -102,8 +102,31 @@ def is_known(state_dir: Path, owner: str) -> bool:
 def owner_lives(state_dir: Path, owner: str) -> bool:
     """Whether the maker of a container with this owner label is still at it."""
     for path in folder_of(state_dir).glob(f"*.{owner}") if owner.isalnum() else ():
-        lock = acquire(path, timeout_s=0)
-        if lock is None:
+        lock = _take(path)
+        if lock is not None:
+            lock.release()
+        elif path.exists():
             return True
-        lock.release()
     return False
+
+
+def _take(path: Path) -> BaseFileLock | None:
+    """Lock an intent that is there; None if it is held, or is ended at this moment.
+
+    Locking makes a file that is missing: of an intent that was just ended it would make one that looks
+    abandoned. The open file tells whether that happened.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        found = os.fstat(descriptor)
+        lock = acquire(path, timeout_s=0) if stat.S_ISREG(found.st_mode) else None
+        if lock is not None and os.fstat(descriptor).st_nlink == 0:
+            path.unlink(missing_ok=True)
+            lock.release()
+            return None
+        return lock
+    finally:
+        os.close(descriptor)

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.engine.base import ContainerState
-from openclaw_sandbox.errors import EngineError, SandboxBusyError
+from openclaw_sandbox.errors import EngineError, EngineUnavailableError, SandboxBusyError
 from openclaw_sandbox.lifecycle import intents
 from openclaw_sandbox.lifecycle.busy import running_execs
 from openclaw_sandbox.lifecycle.locks import sandbox_lock
@@ -50,14 +50,24 @@ def settle(state_dir: Path, engine: Engine, registry: Registry) -> list[str]:
     left = intents.abandoned(state_dir)
     try:
         while left:
-            intent = left[-1]
-            if _settle_one(intent, state_dir, engine, registry):
-                removed.append(intent.name)
+            if _settled(left[-1], state_dir, engine, registry):
+                removed.append(left[-1].name)
             left.pop()
     finally:
         for intent in left:
             intent.release()
     return removed
+
+
+def _settled(intent: Intent, state_dir: Path, engine: Engine, registry: Registry) -> bool:
+    """See `_settle_one`. What an engine refuses to remove is in nobody else's way: it waits, too."""
+    try:
+        return _settle_one(intent, state_dir, engine, registry)
+    except EngineUnavailableError:
+        raise
+    except EngineError:
+        intent.release()
+        return False
 
 
 def _settle_one(intent: Intent, state_dir: Path, engine: Engine, registry: Registry) -> bool:

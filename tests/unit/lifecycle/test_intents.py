@@ -44,6 +44,26 @@ def test_two_attempts_for_one_name(tmp_path: Path) -> None:
     second.done()
 
 
+@pytest.mark.parametrize("look", ["abandoned", "owner_lives"])
+def test_one_that_ends_while_somebody_looks_does_not_come_back(
+    look: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Locking makes the file that is locked: an ended intent would look like a killed maker's."""
+    intent = intents.declare(tmp_path, "sbx")
+    real = intents.acquire
+
+    def acquire(path: Path, *, timeout_s: float) -> Any:
+        intent.done()
+        return real(path, timeout_s=timeout_s)
+
+    monkeypatch.setattr(intents, "acquire", acquire)
+    if look == "abandoned":
+        assert intents.abandoned(tmp_path) == []
+    else:
+        assert not intents.owner_lives(tmp_path, intent.owner)
+    assert not intents.any_declared(tmp_path)
+
+
 def test_an_owner_can_be_given(tmp_path: Path) -> None:
     assert intents.declare(tmp_path, "sbx", owner="0123456789abcdef").owner == "0123456789abcdef"
 

@@ -255,6 +255,19 @@ def test_half_made(house: House, what: str) -> None:
     assert (house.engine.names, house.intents()) == ([], [])
 
 
+def test_what_an_engine_refuses_to_remove_is_in_nobodys_way(house: House) -> None:
+    intent = intents.declare(house.state_dir, f"{NAME}-run-01234567")
+    name = own(house, "run", owner=intent.owner)
+    intent.release()
+    house.engine.faults["remove"] = EngineError("device or resource busy")
+    assert house.ensure().action == "made"
+    assert house.engine.names == [NAME, name]
+    assert house.intents() == [f"{name}.{intent.owner}"], "the next one tries again"
+    del house.engine.faults["remove"]
+    assert house.fleet().settle() == [name]
+    assert (house.engine.names, house.intents()) == ([NAME], [])
+
+
 def test_what_a_killed_maker_left_running_inside_keeps_nothing(house: House) -> None:
     intent = intents.declare(house.state_dir, f"{NAME}-run-01234567")
     own(house, "run", owner=intent.owner, exec_ids=("e9",))

@@ -9,6 +9,9 @@ _SERVER_NAME, _ENCRYPTED_HELLO = 0, 0xFE0D
 #: A greeting with post-quantum keys takes 2 KiB.
 MAX_HELLO = 64 * 1024
 _MAX_RECORD = (1 << 14) + 256
+#: A greeting is one record, or two. It is read anew with each piece that comes: a thousand tiny records, sent
+#: byte by byte, would keep the gateway from everybody else.
+_MAX_RECORDS = 256
 
 
 class NotTlsError(ValueError):
@@ -44,7 +47,7 @@ def parse_hello(data: bytes) -> Hello | None:
 def _message(data: bytes) -> bytes | None:
     """The handshake message, put together from its records; None while bytes are missing."""
     gathered, position = bytearray(), 0
-    while True:
+    for _ in range(_MAX_RECORDS):
         head = data[position : position + 5]
         if head[:1] not in (b"", bytes([_HANDSHAKE])):
             raise NotTlsError("not TLS")
@@ -62,6 +65,7 @@ def _message(data: bytes) -> bytes | None:
         position += 5 + length
         if position > len(data):
             return None
+    raise NotTlsError("a TLS greeting in too many records")
 
 
 def _wanted(gathered: bytearray) -> int | None:

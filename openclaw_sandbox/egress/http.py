@@ -26,6 +26,8 @@ _WORDS = {
     502: "Bad Gateway",
     503: "Service Unavailable",
 }
+#: What may be asked a second time. RFC 9110, 9.2.2.
+_REPEATABLE = frozenset({b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS"})
 _MAX_ANSWER_HEAD = 256 * 1024
 _LINGER_S = 1.0
 
@@ -52,18 +54,20 @@ class _Upstream:
     ends: Ends
     http: h11.Connection
     proxy: ProxyServer | None
+    idle_s: float
     used: bool = False
 
-    async def event(self, timeout_s: float) -> Any:
+    async def event(self) -> Any:
         while (event := self.http.next_event()) is h11.NEED_DATA:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(self.idle_s):
                 self.http.receive_data(await self.ends.reader.read(CHUNK))
         return event
 
     async def send(self, event: Any) -> None:
         if data := self.http.send(event):
             self.ends.writer.write(data)
-            await self.ends.writer.drain()
+            async with asyncio.timeout(self.idle_s):
+                await self.ends.writer.drain()
 
 
 class _Service:
@@ -114,12 +118,15 @@ class _Service:
         return await self._forward(request, target, admitted)
 
     async def _head(self) -> h11.Request | None:
-        """The next request's head; None when the client leaves between two requests."""
+        """The next request's head; None when the client leaves, or says nothing, between two requests."""
         limits = self._session.limits
         waited = self._http.trailing_data[0] == b"" and self._http.next_event() is h11.NEED_DATA
         if waited:
-            async with asyncio.timeout(limits.idle_s):
-                data = await self._read()
+            try:
+                async with asyncio.timeout(limits.idle_s):
+                    data = await self._read()
+            except TimeoutError:
+                return None
             if not data:
                 return None
             self._http.receive_data(data)
@@ -138,8 +145,10 @@ class _Service:
         try:
             if data := self._http.send(event):
                 self._session.ends.writer.write(data)
-                await self._session.ends.writer.drain()
-        except (OSError, h11.LocalProtocolError):
+                async with asyncio.timeout(self._session.limits.idle_s):
+                    await self._session.ends.writer.drain()
+        except (OSError, h11.LocalProtocolError):  # TimeoutError is an OSError: it takes nothing any more
+            self._session.ends.abort()
             raise _ClientGoneError from None
 
     # ---- answers of our own
@@ -188,9 +197,10 @@ class _Service:
             outer = await self._session.connect(admission)
         except UnreachableError as error:
             return await self._say_denied(self._session.unreachable(admission, str(error)))
-        self._http.next_event()  # the end of the request: from here on the bytes are the tunnel's
-        await self._write(h11.Response(status_code=200, headers=[], reason=b"Connection established"))
-        await tunnel(self._session, admission, outer, bytes(self._http.trailing_data[0]))
+        with contextlib.closing(outer):  # whoever asks and leaves at once must not leave it open
+            self._http.next_event()  # the end of the request: from here on the bytes are the tunnel's
+            await self._write(h11.Response(status_code=200, headers=[], reason=b"Connection established"))
+            await tunnel(self._session, admission, outer, bytes(self._http.trailing_data[0]))
         return False
 
     # ---- http://
@@ -230,7 +240,7 @@ class _Service:
         try:
             return kept, await self._exchange(kept, request, target, meter)
         except (OSError, h11.RemoteProtocolError):
-            if fresh or _has_body(request):
+            if fresh or _has_body(request) or request.method not in _REPEATABLE:
                 raise
         self._drop_upstream()
         again = await self._open(target, admission)
@@ -251,7 +261,9 @@ class _Service:
         else:
             ends = await dial(admission.addresses, admission.port, limits)
         http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_ANSWER_HEAD)
-        self._upstream = _Upstream(place=place, ends=ends, http=http, proxy=admission.proxy)
+        self._upstream = _Upstream(
+            place=place, ends=ends, http=http, proxy=admission.proxy, idle_s=limits.idle_s
+        )
         return self._upstream
 
     async def _exchange(
@@ -268,7 +280,7 @@ class _Service:
         await upstream.send(h11.Request(method=request.method, target=path, headers=headers))
         await self._body(upstream, meter)
         while True:
-            event = await upstream.event(self._session.limits.idle_s)
+            event = await upstream.event()
             if isinstance(event, h11.Response):
                 return event
             if not isinstance(event, h11.InformationalResponse) or event.status_code == 101:
@@ -276,6 +288,8 @@ class _Service:
 
     async def _body(self, upstream: _Upstream, meter: Meter) -> None:
         limits = self._session.limits
+        if self._http.their_state is not h11.SEND_BODY:  # asked a second time: its end has been read
+            return await upstream.send(h11.EndOfMessage())
         while True:
             if self._http.they_are_waiting_for_100_continue:
                 await self._write(h11.InformationalResponse(status_code=100, headers=[]))
@@ -300,7 +314,7 @@ class _Service:
         headers = end_to_end(answer.headers, drop=drop)
         await self._write(h11.Response(status_code=answer.status_code, headers=headers, reason=answer.reason))
         while True:
-            event = await upstream.event(self._session.limits.idle_s)
+            event = await upstream.event()
             if isinstance(event, h11.Data):
                 await self._write(h11.Data(data=event.data))
                 await meter.received(len(event.data))

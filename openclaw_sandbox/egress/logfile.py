@@ -26,6 +26,8 @@ class LogFile:
 
     def __call__(self, line: str) -> None:
         """Append one line."""
+        if self._file.closed:  # turning it over failed halfway
+            self._file = self._open()
         self._file.write(f"{line}\n")
         self._file.flush()
         if self._file.tell() > self._max:

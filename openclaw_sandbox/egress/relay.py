@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 CHUNK = 1 << 18
 #: What a sandbox may send or get at once before the bandwidth limit is felt.
 _BURST_S = 0.25
+#: What is still to be sent when a connection ends has so long.
+_LINGER_S = 300.0
 
 
 class Bandwidth:
@@ -73,9 +75,12 @@ class Ends:
     writer: asyncio.StreamWriter
 
     def close(self) -> None:
-        """Drop it, whatever is still to be sent."""
+        """End it. What is still to be sent has a while: a side that never reads holds nothing."""
+        transport = self.writer.transport
         with contextlib.suppress(OSError, RuntimeError):
             self.writer.close()
+            if transport.get_write_buffer_size():
+                asyncio.get_running_loop().call_later(_LINGER_S, transport.abort)
 
     def abort(self) -> None:
         """Reset it: the other side must not take what it got for everything."""

@@ -40,7 +40,9 @@ async def tunnel(session: Session, admission: Admission, outer: Ends, first: byt
             session.deny(admission.via, admission.host, admission.port, _denied(problem))
             return None
         await _carry(session, admission, outer, first)
-    except (OSError, TimeoutError):
+    except TimeoutError:
+        session.deny(admission.via, admission.host, admission.port, _denied("a tunnel without a word"))
+    except OSError:
         return None
     finally:
         outer.close()
@@ -56,13 +58,16 @@ async def _read(reader: asyncio.StreamReader, timeout_s: float) -> bytes:
 
 
 async def _first_bytes(session: Session, outer: Ends) -> bytes:
-    """What the client says first, on a port whose servers may speak first: then it need not."""
+    """What the client says first, on a port whose servers may speak first: then it need not.
+
+    Raises:
+        TimeoutError: neither says anything. Whatever the client said later would have passed unread.
+    """
     reading = asyncio.ensure_future(session.ends.reader.read(CHUNK))
     answer = asyncio.ensure_future(outer.reader.read(1))
     try:
-        await asyncio.wait(
-            {reading, answer}, return_when=asyncio.FIRST_COMPLETED, timeout=session.limits.idle_s
-        )
+        async with asyncio.timeout(session.limits.idle_s):
+            await asyncio.wait({reading, answer}, return_when=asyncio.FIRST_COMPLETED)
         if answer.done() and (early := answer.result()):
             session.ends.writer.write(early)
         return reading.result() if reading.done() else b""
@@ -125,4 +130,5 @@ async def _carry(session: Session, admission: Admission, outer: Ends, first: byt
     finally:
         if error:
             session.ends.abort()
+            outer.abort()
         session.end(admission, meter, error)

@@ -77,3 +77,10 @@ def test_the_first_byte_tells() -> None:
     assert looks_like_tls(b"\x16")
     assert not looks_like_tls(b"G")
     assert not looks_like_tls(b"")
+
+
+def test_a_greeting_in_crumbs_is_given_up() -> None:
+    """What is read anew with each byte must not be long."""
+    crumbs = records(b"\1\0\x20\0" + bytes(600), 1)
+    with pytest.raises(NotTlsError, match="too many records"):
+        parse_hello(crumbs)

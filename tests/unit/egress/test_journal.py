@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from openclaw_sandbox.egress import journal
 from openclaw_sandbox.egress.journal import follow, needs, read_all
 from openclaw_sandbox.egress.logfile import LogFile, log_files
@@ -12,8 +14,6 @@ from openclaw_sandbox.egress.records import End, Record, decision_line, end_line
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 
 def record(**changes: Any) -> Record:
@@ -122,3 +122,19 @@ def test_what_a_command_needed() -> None:
     ]
     assert found[2].bytes_down == 15
     assert found[2].requests == 2
+
+
+def test_a_file_that_could_not_be_turned_over_is_written_to_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    log = LogFile(tmp_path / "log", max_bytes=10)
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="space"):
+        patch.setattr("pathlib.Path.replace", full)
+        log("one, and longer than ten bytes")
+    log("two, and longer than ten bytes")
+    log.close()
+    text = (tmp_path / "log.1").read_text()
+    assert [line.split(",")[0] for line in text.splitlines()] == ["one", "two"]

@@ -1,0 +1,185 @@
+"""Clients and servers that leave, stall, or say nothing: the gateway keeps nothing of theirs."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from openclaw_sandbox.egress import session, upstream
+from tests.greetings import real_hello
+from tests.integration.egress.bench import (
+    HOST,
+    QUICK,
+    Bench,
+    Web,
+    echo,
+    get,
+    listed,
+    read_head,
+    read_until,
+    server,
+)
+
+if TYPE_CHECKING:
+    import pytest
+
+    from openclaw_sandbox.egress.records import Record
+    from openclaw_sandbox.egress.relay import Ends
+
+
+def test_a_kept_connection_that_the_server_closed_is_replaced(on_bench: Any) -> None:
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_head(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+        writer.close()
+
+    async def test(here: Bench) -> None:
+        async with server(once) as port:
+            here.allow(*listed(port))
+            here.names[HOST] = ["127.0.0.1"]
+            reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
+            for _ in range(3):
+                writer.write(get(port))
+                assert (await read_until(reader, b"hello", 1.0)).endswith(b"hello")
+                await asyncio.sleep(0.05)
+            writer.close()
+            assert [record.error for record in here.records] == ["", "", ""]
+
+    on_bench(test)
+
+
+def test_what_may_count_twice_is_not_asked_twice(on_bench: Any) -> None:
+    heads: list[bytes] = []
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not heads:
+            heads.append(await read_head(reader))
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+        heads.append(await read_head(reader))
+        writer.close()
+
+    async def test(here: Bench) -> None:
+        async with server(once) as port:
+            here.allow(*listed(port))
+            here.names[HOST] = ["127.0.0.1"]
+            reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
+            writer.write(get(port))
+            await read_until(reader, b"hello")
+            writer.write(get(port, "/order").replace(b"GET", b"POST"))
+            assert b" 502 " in await read_until(reader, b"\r\n")
+            writer.close()
+            assert [head.split()[0] for head in heads] == [b"GET", b"POST"]
+
+    on_bench(test)
+
+
+def test_who_asks_for_a_tunnel_and_leaves_keeps_none(on_bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = 0
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal held
+        held += 1
+        await reader.read()
+        held -= 1
+        writer.close()
+
+    async def slowly(*call: Any) -> Ends:
+        await asyncio.sleep(0.1)
+        return await upstream.dial(*call)
+
+    async def test(here: Bench) -> None:
+        async with server(hold) as port:
+            monkeypatch.setattr(session, "dial", slowly)
+            here.allow(*listed(port))
+            here.names[HOST] = ["127.0.0.1"]
+            for _ in range(10):
+                _, writer = await asyncio.open_connection("127.0.0.1", here.port)
+                writer.write(f"CONNECT {HOST}:{port} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+                await asyncio.sleep(0.02)
+                writer.transport.abort()
+            await asyncio.sleep(0.5)
+            assert held == 0
+
+    on_bench(test)
+
+
+def test_a_tunnel_without_a_word_does_not_become_a_free_one(on_bench: Any) -> None:
+    """Once, after the idle time, everything passed: a greeting for another host too."""
+
+    async def test(here: Bench) -> None:
+        async with server(echo) as port:
+            here.allow(*listed(port))
+            here.names[HOST] = ["127.0.0.1"]
+            reader, writer, _ = await here.connect(f"{HOST}:{port}")
+            await asyncio.sleep(0.7)
+            writer.write(real_hello("evil.example"))
+            assert await read_until(reader, b"") == b""
+            writer.close()
+            assert [(r.verdict, r.reason) for r in here.records] == [("deny", "a tunnel without a word")]
+
+    on_bench(test, replace(QUICK, idle_s=0.4))
+
+
+def test_a_quiet_kept_connection_ends_without_a_denial(on_bench: Any) -> None:
+    async def test(here: Bench) -> None:
+        web = Web()
+        async with server(web.serve) as port:
+            here.allow(*listed(port))
+            here.names[HOST] = ["127.0.0.1"]
+            answer = await here.send(get(port))
+            assert answer.endswith(b"hello")
+            assert [record.verdict for record in here.records] == ["allow"]
+
+    on_bench(test, replace(QUICK, idle_s=0.4))
+
+
+def test_a_server_that_takes_nothing(on_bench: Any) -> None:
+    async def test(here: Bench) -> None:
+        stuck = asyncio.Event()
+
+        async def stall(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await stuck.wait()
+            writer.close()
+
+        async with server(stall) as port:
+            here.allow(*listed(port))
+            here.names[HOST] = ["127.0.0.1"]
+            reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
+            writer.write(get(port, extra="Content-Length: 500000000\r\n").replace(b"GET", b"POST", 1))
+            sending = asyncio.ensure_future(_send_much(writer))
+            assert b" 502 " in await read_until(reader, b"\r\n")
+            sending.cancel()
+            writer.transport.abort()
+            stuck.set()
+            assert (await _ended(here)).error.startswith("broke off")
+
+    on_bench(test, replace(QUICK, idle_s=0.5))
+
+
+def test_a_client_that_takes_nothing(on_bench: Any) -> None:
+    async def test(here: Bench) -> None:
+        web = Web(body=bytes(8 << 20))
+        async with server(web.serve) as port:
+            here.allow(*listed(port))
+            here.names[HOST] = ["127.0.0.1"]
+            _, writer = await asyncio.open_connection("127.0.0.1", here.port, limit=1024)
+            writer.write(get(port))
+            assert 0 < ((await _ended(here)).bytes_down or 0) < 8 << 20
+            writer.transport.abort()
+
+    on_bench(test, replace(QUICK, idle_s=1.0))
+
+
+async def _ended(here: Bench) -> Record:
+    """The one record, once its end is written down too."""
+    while not here.records or here.records[0].bytes_down is None:
+        await asyncio.sleep(0.05)
+    [record] = here.records
+    return record
+
+
+async def _send_much(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(bytes(1 << 18))
+        await writer.drain()

@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from openclaw_sandbox.egress.relay import CHUNK, Ends, IdleError, Meter, relay
+from openclaw_sandbox.egress.ends import CHUNK, Connection, Ends, connect_unix
+from openclaw_sandbox.egress.relay import IdleError, Meter, relay
 from openclaw_sandbox.egress.serving import until_signal
 from openclaw_sandbox.egress.settings import Caller, greeting
 
@@ -55,7 +56,7 @@ class Forwarder:
 
     async def _forward(self, inner: Ends) -> None:
         try:
-            outer = Ends(*await asyncio.open_unix_connection(self._socket_file, limit=CHUNK))
+            outer = await connect_unix(str(self._socket_file))
         except OSError:
             return await _no_gateway(inner)
         try:
@@ -78,10 +79,10 @@ async def _stay_known(ticket: str, socket_file: Path) -> None:
     """Tell the gateway, and each one that replaces it, that this forwarder listens."""
     while True:
         with contextlib.suppress(OSError):
-            reader, writer = await asyncio.open_unix_connection(socket_file)
-            writer.write(greeting(Caller.FORWARDER, ticket))
-            await reader.read()
-            writer.close()
+            gateway = await connect_unix(str(socket_file))
+            gateway.writer.write(greeting(Caller.FORWARDER, ticket))
+            await gateway.reader.read()
+            gateway.close()
         await asyncio.sleep(_RETRY_S)
 
 
@@ -92,8 +93,8 @@ async def serve_forwarder(sandbox: str, ticket: str, port: int, socket_file: Pat
         OSError: somebody else listens on the port.
     """
     forwarder = Forwarder(sandbox, socket_file)
-    server = await asyncio.start_server(
-        forwarder.connected, "127.0.0.1", port, limit=CHUNK, backlog=1024, reuse_address=True
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Connection(forwarder.connected), "127.0.0.1", port, backlog=1024, reuse_address=True
     )
     known = asyncio.ensure_future(_stay_known(ticket, socket_file))
     await until_signal()

@@ -10,9 +10,10 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from openclaw_sandbox.egress.ends import CHUNK, Ends
 from openclaw_sandbox.egress.http import serve_http
 from openclaw_sandbox.egress.logfile import LogFile
-from openclaw_sandbox.egress.relay import CHUNK, Bandwidth, Ends
+from openclaw_sandbox.egress.relay import Bandwidth
 from openclaw_sandbox.egress.serving import listen, until_signal
 from openclaw_sandbox.egress.session import Account, Session
 from openclaw_sandbox.egress.settings import Caller, Settings, parse_greeting, parse_settings

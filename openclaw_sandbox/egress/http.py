@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h11
 
-from openclaw_sandbox.egress.relay import CHUNK, Ends, Meter
+from openclaw_sandbox.egress.ends import CHUNK, Ends
 from openclaw_sandbox.egress.request import Refusal, Target, authority_text, end_to_end, read_request
 from openclaw_sandbox.egress.session import Admission, Denial, Session
 from openclaw_sandbox.egress.tunnel import tunnel
 from openclaw_sandbox.egress.upstream import ProxyServer, UnreachableError, dial, dial_proxy
 from openclaw_sandbox.policy.egress import Decision, Verdict
+
+if TYPE_CHECKING:
+    from openclaw_sandbox.egress.relay import Meter
 
 _WORDS = {
     400: "Bad Request",
@@ -299,7 +302,7 @@ class _Service:
                     self._http.receive_data(await self._read())
             elif isinstance(event, h11.Data):
                 await upstream.send(h11.Data(data=event.data))
-                await meter.sent(len(event.data))
+                await meter.wait(up=len(event.data))
                 if meter.up > limits.request_bytes:
                     raise _TooLargeError
             elif isinstance(event, h11.EndOfMessage):
@@ -317,7 +320,7 @@ class _Service:
             event = await upstream.event()
             if isinstance(event, h11.Data):
                 await self._write(h11.Data(data=event.data))
-                await meter.received(len(event.data))
+                await meter.wait(down=len(event.data))
             elif isinstance(event, h11.EndOfMessage):
                 await self._write(h11.EndOfMessage())
                 return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE

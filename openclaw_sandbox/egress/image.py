@@ -32,7 +32,18 @@ _INSIDE = (
     *(
         f"egress/{name}.py"
         for name in (
-            *("__init__", "entry", "forwarder", "gateway", "hello", "http", "logfile", "records", "relay"),
+            *(
+                "__init__",
+                "ends",
+                "entry",
+                "forwarder",
+                "gateway",
+                "hello",
+                "http",
+                "logfile",
+                "records",
+                "relay",
+            ),
             *("request", "serving", "session", "settings", "socks", "tunnel", "upstream"),
         )
     ),

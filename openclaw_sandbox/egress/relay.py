@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from openclaw_sandbox.egress.ends import Connection, Ends
 
-CHUNK = 1 << 18
 #: What a sandbox may send or get at once before the bandwidth limit is felt.
 _BURST_S = 0.25
-#: What is still to be sent when a connection ends has so long.
-_LINGER_S = 300.0
 
 
 class Bandwidth:
@@ -29,63 +25,36 @@ class Bandwidth:
         """Whether the next byte would have to wait, or nearly."""
         return self._free_at > asyncio.get_running_loop().time()
 
-    async def spend(self, count: int) -> None:
-        """Wait until `count` more bytes fit."""
+    def spend(self, count: int) -> float:
+        """Take `count` bytes of it; the seconds to wait before the next ones, 0 or less for none."""
         now = asyncio.get_running_loop().time()
         self._free_at = max(self._free_at, now) + count / self._rate
-        ahead = self._free_at - now - _BURST_S
-        if ahead > 0:
-            await asyncio.sleep(ahead)
+        return self._free_at - now - _BURST_S
 
 
 @dataclass(slots=True)
 class Meter:
-    """What has flowed, and when last. `spend` is the sandbox's bandwidth; None: not limited here."""
+    """What has flowed, and when last. `bandwidth` is the sandbox's; None: not limited here."""
 
-    spend: Callable[[int], Awaitable[None]] | None = None
+    bandwidth: Bandwidth | None = None
     up: int = 0
     down: int = 0
     last: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 
-    async def sent(self, count: int) -> None:
-        """Bytes towards the outside."""
-        self.up += count
-        await self._seen(count)
-
-    async def received(self, count: int) -> None:
-        """Bytes towards the sandbox."""
-        self.down += count
-        await self._seen(count)
-
-    async def _seen(self, count: int) -> None:
+    def count(self, *, up: int = 0, down: int = 0) -> float:
+        """Bytes towards the outside, or towards the sandbox; the seconds to wait before the next ones."""
+        self.up += up
+        self.down += down
         self.last = asyncio.get_running_loop().time()
-        if self.spend is not None:
-            await self.spend(count)
+        return self.bandwidth.spend(up + down) if self.bandwidth is not None else 0.0
+
+    async def wait(self, *, up: int = 0, down: int = 0) -> None:
+        """Count, and wait. Others get their turn, however small the pieces are that come."""
+        await asyncio.sleep(max(0.0, self.count(up=up, down=down)))
 
 
 class IdleError(Exception):
     """Neither side said anything for too long."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ends:
-    """A connection's two halves."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-
-    def close(self) -> None:
-        """End it. What is still to be sent has a while: a side that never reads holds nothing."""
-        transport = self.writer.transport
-        with contextlib.suppress(OSError, RuntimeError):
-            self.writer.close()
-            if transport.get_write_buffer_size():
-                asyncio.get_running_loop().call_later(_LINGER_S, transport.abort)
-
-    def abort(self) -> None:
-        """Reset it: the other side must not take what it got for everything."""
-        with contextlib.suppress(OSError, RuntimeError):
-            self.writer.transport.abort()
 
 
 async def relay(inner: Ends, outer: Ends, meter: Meter, *, idle_s: float) -> None:
@@ -95,31 +64,63 @@ async def relay(inner: Ends, outer: Ends, meter: Meter, *, idle_s: float) -> Non
         IdleError: silence for `idle_s` seconds.
         OSError: a side broke.
     """
-    tasks = [
-        asyncio.ensure_future(_copy(inner.reader, outer.writer, meter.sent)),
-        asyncio.ensure_future(_copy(outer.reader, inner.writer, meter.received)),
-    ]
+    joint = _Joint(inner.connection, outer.connection, meter)
+    for source in (inner.connection, outer.connection):
+        if data := await source.join(joint):
+            joint.took(source, data)
+        if source.at_end:
+            joint.ended(source)
+        if source.is_full:
+            joint.full(source)
     loop = asyncio.get_running_loop()
-    try:
-        while pending := [task for task in tasks if not task.done()]:
-            left = meter.last + idle_s - loop.time()
-            if left <= 0:
-                raise IdleError
-            done, _ = await asyncio.wait(pending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    while not joint.finished.done():
+        left = meter.last + idle_s - loop.time()
+        if left <= 0:
+            raise IdleError
+        await asyncio.wait([joint.finished], timeout=left)
+    joint.finished.result()
 
 
-async def _copy(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, count: Callable[[int], Awaitable[None]]
-) -> None:
-    while data := await reader.read(CHUNK):
-        writer.write(data)
-        await writer.drain()
-        await count(len(data))
-    if writer.can_write_eof():
-        writer.write_eof()
+class _Joint:
+    """Two connections, each of which gets what the other says. A full one makes the other wait."""
+
+    def __init__(self, inner: Connection, outer: Connection, meter: Meter) -> None:
+        self._inner, self._meter = inner, meter
+        self._other = {inner: outer, outer: inner}
+        self._holds = {inner: 0, outer: 0}  # reasons not to read it: the other is full, it was too fast
+        self._open = {inner, outer}
+        self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def took(self, source: Connection, data: bytes) -> None:
+        self._other[source].transport.write(data)
+        up = len(data) if source is self._inner else 0
+        if (ahead_s := self._meter.count(up=up, down=len(data) - up)) > 0:
+            self._hold(source)
+            asyncio.get_running_loop().call_later(ahead_s, self._go_on, source)
+
+    def ended(self, source: Connection) -> None:
+        if (target := self._other[source].transport).can_write_eof():
+            target.write_eof()
+        self._open.discard(source)
+        if not self._open and not self.finished.done():
+            self.finished.set_result(None)
+
+    def lost(self, error: Exception | None) -> None:
+        if not self.finished.done():
+            self.finished.set_exception(error if isinstance(error, OSError) else ConnectionError("it closed"))
+            self.finished.exception()  # seen, whether or not somebody waits
+
+    def full(self, target: Connection) -> None:
+        self._hold(self._other[target])
+
+    def ready(self, target: Connection) -> None:
+        self._go_on(self._other[target])
+
+    def _hold(self, source: Connection) -> None:
+        self._holds[source] += 1
+        source.transport.pause_reading()
+
+    def _go_on(self, source: Connection) -> None:
+        self._holds[source] -= 1
+        if not self._holds[source]:
+            source.transport.resume_reading()

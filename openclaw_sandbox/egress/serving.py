@@ -7,7 +7,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from openclaw_sandbox.egress.relay import CHUNK
+from openclaw_sandbox.egress.ends import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -20,7 +20,8 @@ async def listen(
     """Serve on a unix socket that replaces one left by a process that was killed."""
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
     fresh.unlink(missing_ok=True)
-    server = await asyncio.start_unix_server(connected, path=fresh, limit=CHUNK, backlog=1024)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_unix_server(lambda: Connection(connected), path=fresh, backlog=1024)
     # Whoever has the folder may connect: only the owner on the host, and the forwarders' mounts, have it.
     fresh.chmod(0o666)
     fresh.replace(path)

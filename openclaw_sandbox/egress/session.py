@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.egress.records import Record, decision_line, end_line, now
-from openclaw_sandbox.egress.relay import Bandwidth, Ends, Meter
+from openclaw_sandbox.egress.relay import Bandwidth, Meter
 from openclaw_sandbox.egress.upstream import (
     ProxyServer,
     UnreachableError,
@@ -21,6 +21,7 @@ from openclaw_sandbox.policy.egress import Decision, decide, judge_addresses
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from openclaw_sandbox.egress.ends import Ends
     from openclaw_sandbox.egress.settings import Limits, Settings
     from openclaw_sandbox.policy.addresses import Address
     from openclaw_sandbox.policy.egress import EgressRule
@@ -78,7 +79,7 @@ class Session:
 
     def meter(self) -> Meter:
         """Counts one exchange against this sandbox's bandwidth."""
-        return Meter(spend=self.account.bandwidth.spend)
+        return Meter(bandwidth=self.account.bandwidth)
 
     async def admit(self, via: str, host: str, port: int) -> Admission | Denial:
         """Decide about a host; a denial is already written down, an admission is not."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from openclaw_sandbox.egress.ends import CHUNK, Ends
 from openclaw_sandbox.egress.hello import Hello, NotTlsError, looks_like_tls, parse_hello
-from openclaw_sandbox.egress.relay import CHUNK, Ends, IdleError, relay
+from openclaw_sandbox.egress.relay import IdleError, relay
 from openclaw_sandbox.policy.addresses import parse_address
 from openclaw_sandbox.policy.egress import Decision, Verdict, decide, explicit_port, normalize_host
 
@@ -121,7 +122,7 @@ async def _carry(session: Session, admission: Admission, outer: Ends, first: byt
     try:
         if first:
             outer.writer.write(first)
-            await meter.sent(len(first))
+            await meter.wait(up=len(first))
         await relay(session.ends, outer, meter, idle_s=session.limits.idle_s)
     except IdleError:
         error = "idle for too long"

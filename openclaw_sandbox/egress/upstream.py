@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import h11
 
-from openclaw_sandbox.egress.relay import CHUNK, Ends
+from openclaw_sandbox.egress.ends import Ends, connect
 from openclaw_sandbox.egress.request import authority_text
 from openclaw_sandbox.policy.addresses import Address, parse_address
 
@@ -112,7 +112,7 @@ async def dial(addresses: Sequence[Address], port: int, limits: Limits) -> Ends:
     for address in addresses:
         try:
             async with asyncio.timeout(limits.connect_s):
-                return Ends(*await asyncio.open_connection(str(address), port, limit=CHUNK))
+                return await connect(str(address), port)
         except TimeoutError:
             problem = f"{address} does not answer"
         except OSError as error:
@@ -131,7 +131,7 @@ async def dial_proxy(proxy: ProxyServer, limits: Limits) -> Ends:
         if proxy.tls:
             context = ssl.create_default_context(cadata=proxy.ca or None)
         async with asyncio.timeout(limits.connect_s):
-            return Ends(*await asyncio.open_connection(proxy.host, proxy.port, ssl=context, limit=CHUNK))
+            return await connect(proxy.host, proxy.port, tls=context)
     except TimeoutError:
         raise UnreachableError("the host's proxy does not answer") from None
     except OSError as error:  # ssl.SSLError is one

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.egress import upstream
+from openclaw_sandbox.egress.ends import CHUNK, Connection
 from openclaw_sandbox.egress.forwarder import Forwarder
 from openclaw_sandbox.egress.gateway import Gateway
 from openclaw_sandbox.egress.records import Record, parse_log
-from openclaw_sandbox.egress.relay import CHUNK
 from openclaw_sandbox.egress.serving import listen
 from openclaw_sandbox.egress.settings import Limits, Settings
 from openclaw_sandbox.policy.egress import EgressPolicy, parse_rule
@@ -104,7 +104,9 @@ async def bench(
     gateway = Gateway(lambda: settings[0], lines.append, "build")
     forwarder = Forwarder("octest-box", socket_file)
     outer = await listen(socket_file, gateway.connected)
-    inner = await asyncio.start_server(forwarder.connected, "127.0.0.1", 0, limit=CHUNK, backlog=1024)
+    inner = await asyncio.get_running_loop().create_server(
+        lambda: Connection(forwarder.connected), "127.0.0.1", 0, backlog=1024
+    )
     port = inner.sockets[0].getsockname()[1]
     try:
         yield Bench(port=port, lines=lines, names=names, settings=settings, asked=asked)

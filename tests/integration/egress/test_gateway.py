@@ -151,7 +151,7 @@ def test_what_no_tunnel_carries(
     first: bytes, reason: str, on_bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from openclaw_sandbox.egress import session
-    from openclaw_sandbox.egress.relay import Ends
+    from openclaw_sandbox.egress.ends import Ends, connect
 
     async def test(here: Bench) -> None:
         got: list[bytes] = []
@@ -163,7 +163,7 @@ def test_what_no_tunnel_carries(
         async with server(remember) as port:
 
             async def dial(*_: object) -> Ends:  # port 443 of the loopback is nobody's to take
-                return Ends(*await asyncio.open_connection("127.0.0.1", port))
+                return await connect("127.0.0.1", port)
 
             monkeypatch.setattr(session, "dial", dial)
             here.allow(HOST)

@@ -24,8 +24,8 @@ from tests.integration.egress.bench import (
 if TYPE_CHECKING:
     import pytest
 
+    from openclaw_sandbox.egress.ends import Ends
     from openclaw_sandbox.egress.records import Record
-    from openclaw_sandbox.egress.relay import Ends
 
 
 def test_a_kept_connection_that_the_server_closed_is_replaced(on_bench: Any) -> None:

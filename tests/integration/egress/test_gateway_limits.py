@@ -111,14 +111,14 @@ def test_http_inside_a_tunnel_to_port_80_is_still_decided(
     on_bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from openclaw_sandbox.egress import http, session
-    from openclaw_sandbox.egress.relay import Ends
+    from openclaw_sandbox.egress.ends import Ends, connect
 
     async def test(here: Bench) -> None:
         web = Web()
         async with server(web.serve) as port:
 
             async def dial(*_: object) -> Ends:
-                return Ends(*await asyncio.open_connection("127.0.0.1", port))
+                return await connect("127.0.0.1", port)
 
             monkeypatch.setattr(session, "dial", dial)
             monkeypatch.setattr(http, "dial", dial)

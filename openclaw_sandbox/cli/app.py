@@ -1,4 +1,4 @@
-"""The verbs, and the one place where errors end.
+"""One command line from its words to its exit status, and the one place where errors end.
 
 Only the verb that was asked for is imported; each verb imports what is heavy when it runs.
 """
@@ -13,44 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox import __version__
 from openclaw_sandbox.cli.ui import COMPLETION_VARIABLE, PROG, ColorChoice, Ui, version_line
-from openclaw_sandbox.dataclass import dataclass
+from openclaw_sandbox.cli.verbs import VERBS
 from openclaw_sandbox.errors import SandboxError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-
-@dataclass(frozen=True, slots=True)
-class Verb:
-    """`target` is module:function, or module:app for a group of verbs.
-
-    `passes_on` verbs hand everything after the first word to a command.
-    """
-
-    target: str
-    passes_on: bool = False
-
-
-#: In the order of `--help`. A new verb is one file (a function, and EXAMPLES for its help) and one line here.
-VERBS = {
-    "setup": Verb("openclaw_sandbox.cli.setup:setup"),
-    "run": Verb("openclaw_sandbox.cli.run:run", passes_on=True),
-    "shell": Verb("openclaw_sandbox.cli.shell:shell"),
-    "logs": Verb("openclaw_sandbox.cli.jobs:logs"),
-    "attach": Verb("openclaw_sandbox.cli.jobs:attach"),
-    "stop": Verb("openclaw_sandbox.cli.jobs:stop"),
-    "cp": Verb("openclaw_sandbox.cli.cp:cp"),
-    "list": Verb("openclaw_sandbox.cli.list:list_sandboxes"),
-    "ensure": Verb("openclaw_sandbox.cli.ensure:ensure"),
-    "recreate": Verb("openclaw_sandbox.cli.recreate:recreate"),
-    "prune": Verb("openclaw_sandbox.cli.prune:prune"),
-    "explain": Verb("openclaw_sandbox.cli.explain:explain"),
-    "config": Verb("openclaw_sandbox.cli.config:config"),
-    "egress": Verb("openclaw_sandbox.cli.egress:egress"),
-    "verify": Verb("openclaw_sandbox.cli.verify:verify"),
-    "doctor": Verb("openclaw_sandbox.cli.doctor:doctor"),
-    "completion": Verb("openclaw_sandbox.cli.completion:completion"),
-}
 
 
 def run_cli(argv: Sequence[str]) -> int:

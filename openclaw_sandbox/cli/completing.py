@@ -19,7 +19,7 @@ from openclaw_sandbox.dataclass import dataclass
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from openclaw_sandbox.cli.app import Verb
+    from openclaw_sandbox.cli.verbs import Verb
     from openclaw_sandbox.config.model import StatePaths
 
 LINE = "_OPENCLAW_SANDBOX_LINE"

@@ -13,7 +13,7 @@ from openclaw_sandbox.cli.ui import PROG, version_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from openclaw_sandbox.cli.app import Verb
+    from openclaw_sandbox.cli.verbs import Verb
 
 _EPILOG = "Exit status: 0 done, 1 failed, 2 usage or config, 124 timed out, 125 sandbox or engine failed."
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from openclaw_sandbox.cli.app import VERBS
+from openclaw_sandbox.cli.verbs import VERBS
 from tests.tool import Tool
 
 if TYPE_CHECKING:

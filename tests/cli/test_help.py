@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from openclaw_sandbox import __version__
-from openclaw_sandbox.cli.app import VERBS
+from openclaw_sandbox.cli.verbs import VERBS
 from tests.tool import ROOT
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from openclaw_sandbox.cli.app import VERBS
+from openclaw_sandbox.cli.verbs import VERBS
 
 if TYPE_CHECKING:
     from tests.tool import Tool

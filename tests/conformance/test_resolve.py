@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from openclaw_sandbox.cli.explain import Question, View, view_of
+from openclaw_sandbox.cli.explain import Question, view_of
 from openclaw_sandbox.cli.render.explain_focus import about_tool
 from openclaw_sandbox.cli.render.explain_json import explain_document
 from openclaw_sandbox.config.load import load_config
@@ -18,6 +18,8 @@ from tests.fake_host import FakeHost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from openclaw_sandbox.cli.render.explain_view import View
 
 CASES = data.records("resolve.jsonl")
 ANSWERED = [case for case in CASES if "refuse" not in case]

@@ -9,7 +9,7 @@ from openclaw_sandbox.cli.render.explain_text import shown, where
 from openclaw_sandbox.cli.render.layout import columns_of, width
 
 if TYPE_CHECKING:
-    from openclaw_sandbox.cli.explain import View
+    from openclaw_sandbox.cli.render.explain_view import View
     from openclaw_sandbox.policy.model import Resolved
 
 

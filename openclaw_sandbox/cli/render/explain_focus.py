@@ -20,7 +20,7 @@ from openclaw_sandbox.policy.toolcall import Place, judge_tool
 from openclaw_sandbox.policy.toolchain import tool_chain
 
 if TYPE_CHECKING:
-    from openclaw_sandbox.cli.explain import View
+    from openclaw_sandbox.cli.render.explain_view import View
     from openclaw_sandbox.policy.paths import MappedPath
 
 Answer = tuple[dict[str, Any], str]

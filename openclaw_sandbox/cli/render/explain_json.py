@@ -13,7 +13,7 @@ from openclaw_sandbox.policy.model import Mode, Scope, Severity
 from openclaw_sandbox.policy.toolcall import exec_place
 
 if TYPE_CHECKING:
-    from openclaw_sandbox.cli.explain import View
+    from openclaw_sandbox.cli.render.explain_view import View
     from openclaw_sandbox.cli.render.redact import Redactor
     from openclaw_sandbox.config.origin import Origin
     from openclaw_sandbox.policy.model import EffectivePolicy, Finding, Resolved

@@ -18,7 +18,7 @@ from openclaw_sandbox.policy.toolcall import exec_place
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from openclaw_sandbox.cli.explain import View
+    from openclaw_sandbox.cli.render.explain_view import View
     from openclaw_sandbox.cli.ui import Ui
     from openclaw_sandbox.config.origin import Origin
     from openclaw_sandbox.policy.model import EffectivePolicy, Finding, Hardening, Resolved

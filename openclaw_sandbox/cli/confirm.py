@@ -25,9 +25,9 @@ def require_yes(question: str, *, otherwise: str = "Nothing was removed.", flag:
             f"{otherwise} There is no terminal to ask at.",
             hint=f"Add {flag} to do it without a question.",
         )
-    sys.stderr.write(f"{question} [y/N] ")
-    sys.stderr.flush()
     try:
+        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.flush()
         answer = sys.stdin.readline()
     except KeyboardInterrupt:
         sys.stderr.write("\n")

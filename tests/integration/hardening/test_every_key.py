@@ -78,7 +78,8 @@ def _settings(data: Path, scratch: Path) -> dict[str, Any]:
         "allow_unenforced": _ALLOWED,
         "apparmor_profile": "docker-default",
         "selinux_label": "system_u:system_r:container_t:s0",
-        "ulimits": {"nofile": "100:200", "fsize": 64 * MIB},
+        # Soft like hard: an engine's own runtime, written in Go, may leave a soft one raised (runc 1.1).
+        "ulimits": {"nofile": "100:100", "fsize": 64 * MIB},
         "log": {"driver": "json-file", "max_size": "1mb", "max_file": 2, "labels": ["openclaw.sandbox"]},
         "health_check": {"command": ["true"], "interval": 1, "timeout": 5, "retries": 2},
     }

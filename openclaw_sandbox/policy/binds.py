@@ -59,7 +59,7 @@ ENGINE_SOCKETS: tuple[str, ...] = (
 )
 
 #: Container folders that a bind may not replace; of the first group nothing below either.
-_RESERVED_TREES = ("/proc", "/sys", "/dev")
+RESERVED_TREES = ("/proc", "/sys", "/dev")
 _RESERVED = (
     "/",
     "/bin",
@@ -216,7 +216,7 @@ def _target_objection(target: str, rules: BindRules) -> str | None:
         for root in reserved:
             if is_under(target, root):
                 return f"hides {root}, where the sandbox's own folders are mounted"
-    if target in _RESERVED or any(is_under(target, root) for root in _RESERVED_TREES):
+    if target in _RESERVED or any(is_under(target, root) for root in RESERVED_TREES):
         return f"replaces {target}, which belongs to the container's system"
     return None
 

@@ -187,7 +187,10 @@ def _apparmor(inputs: Inputs) -> str | None:
 def _workdir(inputs: Inputs) -> str:
     workdir, origin = inputs.text("workdir"), inputs.origin("workdir")
     folder = bind_rules.normalize(workdir) if workdir.startswith("/") else workdir
-    if not workdir.startswith("/") or folder in _SYSTEM_FOLDERS or ":" in folder:
+    taken = folder in _SYSTEM_FOLDERS or any(
+        bind_rules.is_under(folder, root) for root in bind_rules.RESERVED_TREES
+    )
+    if not workdir.startswith("/") or taken or ":" in folder:
         message = f'docker.workdir: "{workdir}" cannot hold the workspace.'
         hint = "Use an absolute path of its own, for instance /workspace."
         inputs.notes.error("workdir.invalid", message, hint=hint, origin=origin)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.policy import binds, naming
 from openclaw_sandbox.policy.agents import find_agent, is_known
+from openclaw_sandbox.policy.javascript import trim
 from openclaw_sandbox.policy.layers import NEWER
 from openclaw_sandbox.policy.model import EffectivePolicy, Mode, Scope, WorkspaceAccess
 from openclaw_sandbox.policy.mounts import move, workspace_mounts
@@ -184,6 +185,34 @@ def _workspace_exposes(case: _Case) -> None:
             return
 
 
+def _workspace_root(case: _Case) -> None:
+    """A root that is not absolute is taken from the folder where the command is given, as OpenClaw does."""
+    text, origin = str(case.policy.openclaw["workspaceRoot"]), case.origin("workspaceRoot")
+    hint = "Write workspaceRoot as an absolute path, or begin it with ~/."
+    if not trim(text):
+        message = "workspaceRoot is blank: it names no folder."
+        case.notes.error("workspace.blank-root", message, hint=hint, origin=origin)
+    elif not trim(text).startswith("/"):
+        message = (
+            f"workspaceRoot {text} is relative: what the sandbox sees depends on where you are; now it is"
+            f" {case.policy.workspace.root}."
+        )
+        case.notes.warn("workspace.relative-root", message, hint=hint, origin=origin)
+
+
+def _beside_the_agents_folder(case: _Case) -> None:
+    """With access `ro` the agent's own folder is mounted at /agent: the workspace needs another place."""
+    policy = case.policy
+    workdir = policy.hardening.workdir
+    beside = workspace_mounts(policy.workspace, workdir)[1:]
+    if any(binds.is_under(workdir, mount.destination) for mount in beside):
+        message = (
+            f"docker.workdir {workdir} cannot hold the workspace: the agent's own folder is mounted there."
+        )
+        hint = "Choose another docker.workdir, for instance /workspace."
+        case.notes.error("workdir.invalid", message, hint=hint, origin=case.origin("docker.workdir"))
+
+
 def _releases(case: _Case) -> None:
     """Keys that one release of OpenClaw reads and another ignores."""
     for path in ((*case.agent.path, "tools", "sandbox", "tools"), ("tools", "sandbox", "tools")):
@@ -253,6 +282,8 @@ _CHECKS: tuple[Callable[[_Case], None], ...] = (
     _shared_scope,
     _names,
     _workspace_exposes,
+    _workspace_root,
+    _beside_the_agents_folder,
     _config_warnings,
     _not_here,
     _other_container,

@@ -66,6 +66,8 @@ def test_what_nobody_has_to_ask_for() -> None:
         ({"workdir": "relative"}, ["error workdir.invalid"]),
         ({"workdir": "/usr/../etc"}, ["error workdir.invalid"]),
         ({"workdir": "/work:x"}, ["error workdir.invalid"]),
+        ({"workdir": "/dev/shm/x"}, ["error workdir.invalid"]),
+        ({"workdir": "/agent"}, []),
         ({"dns": [" ", "1.1.1.1", "fe80::1"]}, []),
         ({"dns": ["dns.example"]}, ["error dns.invalid"]),
         ({"extraHosts": ["a:127.0.0.1", "b:::1", "", "c:[::1]"]}, []),

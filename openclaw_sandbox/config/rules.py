@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.config.agents import normalize_agent_id
@@ -147,11 +148,21 @@ def _tools(tools: Any, path: KeyPath, scope: str) -> Iterator[Problem]:
         yield from _lists(policy, (*path, "byProvider", name), "tools.byProvider policy")
     for stage in ("sandbox", "subagents"):
         yield from _lists(_at(tools, (stage, "tools")), (*path, stage, "tools"), "tools policy")
+    yield from _thresholds(tools.get("loopDetection"), (*path, "loopDetection"))
     exec_block = tools.get("exec")
     if isinstance(exec_block, dict) and "mode" in exec_block and exec_block.keys() & {"security", "ask"}:
         yield Problem(
             path=(*path, "exec", "mode"), message="exec.mode cannot be combined with security or ask"
         )
+
+
+def _thresholds(loops: Any, path: KeyPath) -> Iterator[Problem]:
+    """A warning comes before the critical point, and that before the breaker."""
+    steps = ("warningThreshold", "criticalThreshold", "globalCircuitBreakerThreshold")
+    for lower, upper in pairwise(steps if isinstance(loops, dict) else ()):
+        below, above = loops.get(lower), loops.get(upper)
+        if isinstance(below, int) and isinstance(above, int) and below >= above:
+            yield Problem(path=(*path, upper), message=f"{upper} must be above {lower}")
 
 
 def _lists(policy: Any, path: KeyPath, scope: str) -> Iterator[Problem]:

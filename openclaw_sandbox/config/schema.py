@@ -29,6 +29,7 @@ from openclaw_sandbox.config.schema_types import (
     Ulimit,
     Unjudged,
 )
+from openclaw_sandbox.config.tools_schema import AgentTools, Tools  # noqa: TC001 - pydantic reads them
 
 
 @with_config(CLOSED)
@@ -122,126 +123,6 @@ class Sandbox(TypedDict, total=False):
     ssh: Ssh
     browser: Browser
     prune: Prune
-
-
-@with_config(CLOSED)
-class ToolLists(TypedDict, total=False):
-    """Which tools: the policy of a sandbox or of subagents."""
-
-    allow: Texts
-    alsoAllow: Texts
-    deny: Texts
-
-
-@with_config(CLOSED)
-class ProviderTools(TypedDict, total=False):
-    """Which tools, for one provider or model."""
-
-    allow: Texts
-    alsoAllow: Texts
-    deny: Texts
-    profile: Literal["minimal", "coding", "messaging", "full"]
-
-
-@with_config(CLOSED)
-class SandboxTools(TypedDict, total=False):
-    """`tools.sandbox` and `tools.subagents`."""
-
-    tools: ToolLists
-
-
-@with_config(CLOSED)
-class Elevated(TypedDict, total=False):
-    """`tools.elevated`: the way out to the host."""
-
-    enabled: bool
-    allowFrom: dict[str, list[TextOrNumber]]
-
-
-@with_config(CLOSED)
-class ApplyPatch(TypedDict, total=False):
-    """`tools.exec.applyPatch`."""
-
-    enabled: bool
-    workspaceOnly: bool
-    allowModels: Texts
-
-
-@with_config(CLOSED)
-class Exec(TypedDict, total=False):
-    """`tools.exec`."""
-
-    host: Literal["sandbox", "gateway", "node", "auto"]
-    mode: Literal["deny", "allowlist", "ask", "auto", "full"]
-    security: Literal["deny", "allowlist", "full"]
-    ask: Literal["off", "on-miss", "always"]
-    node: str
-    pathPrepend: Texts
-    safeBins: Texts
-    safeBinProfiles: Anything
-    safeBinTrustedDirs: Texts
-    backgroundMs: Positive
-    timeoutSec: Positive
-    timeoutSeconds: Positive
-    cleanupMs: Positive
-    notifyOnExit: bool
-    notifyOnExitEmptySuccess: bool
-    applyPatch: ApplyPatch
-
-
-@with_config(CLOSED)
-class AgentExec(Exec, total=False):
-    """An agent's `tools.exec`."""
-
-    approvalRunningNoticeMs: NonNegative
-
-
-@with_config(CLOSED)
-class ToolFiles(TypedDict, total=False):
-    """`tools.fs`."""
-
-    workspaceOnly: bool
-
-
-@with_config(CLOSED)
-class ToolSessions(TypedDict, total=False):
-    """`tools.sessions`."""
-
-    visibility: Literal["self", "tree", "agent", "all"]
-
-
-class _EveryTools(TypedDict, total=False):
-    profile: Literal["minimal", "coding", "messaging", "full"]
-    allow: Texts
-    alsoAllow: Texts
-    deny: Texts
-    byProvider: dict[str, ProviderTools]
-    toolsBySender: Anything
-    sandbox: SandboxTools
-    elevated: Elevated
-    fs: ToolFiles
-    loopDetection: Anything
-
-
-@with_config(CLOSED)
-class AgentTools(_EveryTools, total=False):
-    """An agent's `tools`."""
-
-    exec: AgentExec
-
-
-@with_config(CLOSED)
-class Tools(_EveryTools, total=False):
-    """`tools`."""
-
-    exec: Exec
-    subagents: SandboxTools
-    sessions: ToolSessions
-    web: Anything
-    media: Anything
-    links: Anything
-    message: Anything
-    agentToAgent: Anything
 
 
 class _EveryAgent(TypedDict, total=False):

@@ -82,6 +82,25 @@ def test_one_of_the_two_may_be_empty() -> None:
     assert said({"tools": {"allow": [], "alsoAllow": ["b"], "byProvider": {"p": 1}, "sandbox": 5}}) == []
 
 
+@pytest.mark.parametrize(
+    ("loops", "wrong"),
+    [
+        ({"warningThreshold": 5, "criticalThreshold": 5}, ["criticalThreshold"]),
+        ({"criticalThreshold": 9, "globalCircuitBreakerThreshold": 2}, ["globalCircuitBreakerThreshold"]),
+        ({"warningThreshold": 9, "globalCircuitBreakerThreshold": 2}, []),
+        ({"warningThreshold": 1, "criticalThreshold": 2, "globalCircuitBreakerThreshold": 3}, []),
+        ({"warningThreshold": "5", "criticalThreshold": 5}, []),
+        (5, []),
+    ],
+)
+def test_thresholds_of_loop_detection(loops: Any, wrong: list[str]) -> None:
+    for data, place in (
+        ({"tools": {"loopDetection": loops}}, "tools"),
+        ({"agents": {"list": [{"id": "x", "tools": {"loopDetection": loops}}]}}, "agents.list.0.tools"),
+    ):
+        assert [path for path, _ in said(data)] == [f"{place}.loopDetection.{key}" for key in wrong]
+
+
 def test_exec_mode_and_its_parts() -> None:
     assert said({"tools": {"exec": {"mode": "ask", "ask": "off"}}}) == [
         ("tools.exec.mode", "exec.mode cannot be combined with security or ask")

@@ -155,3 +155,30 @@ def test_what_is_not_ours_is_passed_over(config: dict[str, Any]) -> None:
 )
 def test_blocks_of_the_wrong_type(config: dict[str, Any]) -> None:
     assert len(list(schema_problems(config))) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "where"),
+    [
+        ("tools.loopDetection", {"enable": True}, ""),
+        ("tools.loopDetection", {"enabled": 1}, ".enabled"),
+        ("tools.loopDetection.detectors", {"pingpong": True}, ""),
+        ("agents.entries.x.tools.loopDetection", {"historySize": 0}, ".historySize"),
+    ],
+)
+def test_loop_detection(path: str, value: Any, where: str) -> None:
+    assert [place for place, *_ in said(path, value)] == [where]
+
+
+@pytest.mark.parametrize(
+    "tools",
+    [
+        {"codeMode": "auto", "swarm": True, "github": {}, "message": {}},
+        {"exec": {"reviewer": {}, "grantExpiryDays": 7, "strictInlineEval": True}},
+        {"loopDetection": {"enabled": True, "postCompactionGuard": {}}},
+    ],
+)
+def test_tools_of_later_releases_are_no_unknown_keys(tools: dict[str, Any]) -> None:
+    agent = {"id": "x", "tools": tools}
+    newest = {**tools, "toolSearch": True, "sessions_spawn": {}, "updatePlan": False}
+    assert list(schema_problems({"tools": newest, "agents": {"list": [agent]}})) == []

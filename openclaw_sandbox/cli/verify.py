@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +30,8 @@ openclaw-sandbox verify --all --junit report.xml
 openclaw-sandbox verify --list
 """
 
+#: What an engine lets a container be called; also the beginning of its id.
+_CONTAINER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _FAIL_ON = tuple(severity.value for severity in Severity if severity is not Severity.INFO)
 
 
@@ -81,6 +84,8 @@ def verify(
         raise UsageError("--quick leaves out every probe that --only names.", hint="Leave one of them out.")
     if show_list:
         return _list(ui, probes)
+    if attach is not None and not _CONTAINER.fullmatch(attach):
+        raise UsageError(f"--attach {attach!r} is not the name of a container.")
     if everyone and (session or agent or attach):
         raise UsageError("--all goes with none of --session, --agent and --attach.")
     if fresh and attach:

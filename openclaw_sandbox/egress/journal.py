@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import stat
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.egress.logfile import log_files
 from openclaw_sandbox.egress.records import Record, parse_line, parse_log
+from openclaw_sandbox.errors import StateFileError
 from openclaw_sandbox.policy.egress import DEFAULT_PORTS, why_never
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from io import BufferedReader
+    from pathlib import Path
 
     from openclaw_sandbox.egress.place import Place
 
@@ -23,11 +28,39 @@ def read_all(places: Iterable[Place]) -> list[Record]:
     """Every decision that is still kept, oldest first, with its bytes where they are known."""
     found: list[Record] = []
     for place in places:
-        lines: list[str] = []
-        for file in log_files(place.log_file):
-            lines += file.read_text(encoding="utf-8", errors="replace").splitlines()
-        found += parse_log(lines)
+        found += parse_log(_all_lines(place.log_file))
     return sorted(found, key=lambda record: record.time)
+
+
+def _all_lines(path: Path) -> list[str]:
+    """The newest file is opened first: one that is turned over meanwhile is met twice, and none is missed."""
+    lines: list[str] = []
+    with contextlib.ExitStack() as stack:
+        opened = [_opened(file) for file in reversed(log_files(path))]
+        files = [stack.enter_context(file) for file in opened if file is not None]
+        for file in reversed(files):
+            lines += file.read().decode("utf-8", "replace").split("\n")
+    return lines
+
+
+def _opened(path: Path) -> BufferedReader | None:
+    """A log file; None where there is none. The gateway may write in its folder: nothing odd is followed.
+
+    Raises:
+        StateFileError: it cannot be read, or is no regular file.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StateFileError(f"The log {path} cannot be read: {error.strerror or error}.") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise StateFileError(
+            f"The log {path} is no regular file.", hint="Remove it: the gateway begins a new one."
+        )
+    return os.fdopen(descriptor, "rb")
 
 
 def follow(places: Sequence[Place]) -> Iterator[Record]:
@@ -76,7 +109,7 @@ class _Tail:
         if self._file is None:
             return []
         # Looked at before reading: what is written in between belongs to the file we have.
-        turned = not self._path.exists() or self._path.stat().st_ino != _inode(self._file)
+        turned = _turned(self._path, self._file)
         data = self._rest + self._file.read()
         *whole, self._rest = data.split(b"\n")
         if turned:
@@ -89,13 +122,15 @@ class _Tail:
             self._file.close()
 
     def _open(self) -> BufferedReader | None:
-        return self._path.open("rb") if self._path.exists() else None
+        return _opened(self._path)
 
 
-def _inode(file: BufferedReader) -> int:
-    import os
-
-    return os.fstat(file.fileno()).st_ino
+def _turned(path: Path, file: BufferedReader) -> bool:
+    """Whether `path` is another file by now, or none."""
+    try:
+        return path.lstat().st_ino != os.fstat(file.fileno()).st_ino
+    except FileNotFoundError:
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from openclaw_sandbox.policy.model import EffectivePolicy
 
 _HEALTH_S = 2.0
+_MAX_HEALTH_BYTES = 4 << 20
 #: Only the owner of the state folder comes past this one; what lies below may be open to the helpers' uid.
 _PRIVATE = 0o700
 _FOLDERS = {"etc": 0o755, "run": 0o777, "log": 0o777}
@@ -91,14 +92,16 @@ class Place:
         try:
             with self._connected() as sock:
                 sock.sendall(greeting(Caller.HEALTH, "tool"))
-                answer = b"".join(iter(lambda: sock.recv(1 << 16), b""))
+                answer = b""
+                while len(answer) < _MAX_HEALTH_BYTES and (part := sock.recv(1 << 16)):
+                    answer += part
             document = json.loads(answer)
             return Health(
                 digest=str(document["digest"]),
                 build=str(document["build"]),
                 forwarders=frozenset(document["forwarders"]),
             )
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
     @contextlib.contextmanager

@@ -82,7 +82,7 @@ def parse_line(line: str) -> Record | End | None:
             bytes_down=int(end["bytesDown"]),
             error=str(end["error"]),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 

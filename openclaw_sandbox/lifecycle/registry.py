@@ -102,7 +102,10 @@ def _text(value: Any) -> str:
 
 
 def _number(value: Any) -> int:
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0
+    """A time; 0 for what is none. No clock comes near the upper bound, which JavaScript holds exactly."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return 0
+    return min(max(int(value), 0), (1 << 53) - 1)
 
 
 class Registry:

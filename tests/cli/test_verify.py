@@ -30,9 +30,13 @@ def test_the_catalogue_needs_no_engine(tool: Tool) -> None:
         (("--fail-on", "bad"), '"bad" is no severity'),
         (("--all", "--agent", "main"), "--all goes with none of"),
         (("--fresh", "--attach", "x"), "choose"),
+        (("--attach", ""), "--attach '' is not the name of a container"),
+        (("--attach", "../x"), "is not the name of a container"),
+        (("--attach", "a b?x=1"), "is not the name of a container"),
+        (("--attach", b"\xff"), "is not the name of a container"),
     ],
 )
-def test_a_question_that_cannot_be_answered(tool: Tool, words: tuple[str, ...], said: str) -> None:
+def test_a_question_that_cannot_be_answered(tool: Tool, words: tuple[str | bytes, ...], said: str) -> None:
     done = tool("verify", *words)
     assert done.status == 2
     assert said in done.said

@@ -39,8 +39,6 @@ def record_line(ui: Ui, record: Record) -> str:
     style = "ok" if record.verdict == "allow" else "error"
     place = f"{record.host}:{record.port}" if record.host else "(no host)"
     parts = [
-        record.time,
-        ui.paint(f"{record.verdict:5}", style, sys.stdout),
         f"{place} ({record.via})",
         record.sandbox,
         f"{record.reason}{f': {record.rule}' if record.rule else ''}",
@@ -49,7 +47,8 @@ def record_line(ui: Ui, record: Record) -> str:
         parts.append(f"{record.bytes_up} bytes up, {record.bytes_down} down")
     if record.error:
         parts.append(f"failed: {record.error}")
-    return printable("  ".join(parts), keep="\x1b")
+    verdict = ui.paint(printable(f"{record.verdict:5}", keep=""), style, sys.stdout)
+    return f"{printable(record.time, keep='')}  {verdict}  {printable('  '.join(parts), keep='')}"
 
 
 def foreseen_document(foreseen: Foreseen) -> dict[str, Any]:

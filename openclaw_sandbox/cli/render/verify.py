@@ -105,7 +105,7 @@ def report_text(ui: Ui, report: Report, fail_on: Severity) -> str:
 
 
 def _headline(ui: Ui, report: Report, failed: Sequence[Judged]) -> str:
-    what = f"{report.container} ({report.session_key})"
+    what = printable(f"{report.container} ({report.session_key})", keep="")
     if not failed:
         mark = ui.paint("PROVEN", "ok", sys.stdout)
         return f"{mark}  {what} keeps what its policy promises: {len(report.results)} probes."
@@ -153,7 +153,7 @@ def junit(
         suite = ElementTree.SubElement(
             root,
             "testsuite",
-            name=report.session_key,
+            name=printable(report.session_key, keep=""),
             tests=str(len(report.results)),
             failures=str(sum(r.verdict is Verdict.OPEN for r in report.failures(fail_on))),
             errors=str(sum(r.verdict is Verdict.ERROR for r in report.failures(fail_on))),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from xml.etree import ElementTree
 
 from openclaw_sandbox.cli.render.page import page
+from openclaw_sandbox.cli.render.verify import junit, report_text
+from openclaw_sandbox.cli.ui import ColorChoice, Ui
 from openclaw_sandbox.doctor.model import fail, ok, warn
 from openclaw_sandbox.verify.catalogue import PROBES
 from openclaw_sandbox.verify.judge import judge
-from openclaw_sandbox.verify.model import Answer, Expectation, Expected, Report, Verdict
+from openclaw_sandbox.verify.model import Answer, Expectation, Expected, Report, Severity, Verdict
 
 EVIL = '<script src="https://evil.example/x.js"></script>\x1b[2J'
 FINDINGS = (
@@ -37,6 +41,15 @@ def test_nothing_from_outside_becomes_markup() -> None:
     assert "<script" not in text
     assert "\x1b" not in text
     assert "&lt;script" in text
+
+
+def test_no_other_report_holds_what_drives_a_terminal_or_no_xml_parser_takes() -> None:
+    odd = replace(report(), session_key="agent:main:\udcff\x01\n\u202e<&>")
+    text = report_text(Ui(color=ColorChoice.NEVER), odd, Severity.LOW)
+    assert all(char.isprintable() for line in text.split("\n") for char in line)
+    assert "agent:main:\\udcff\\x01\\n\\u202e<&>)" in text
+    suites = ElementTree.fromstring(junit([odd], Severity.LOW).encode())
+    assert suites[0].get("name") == "agent:main:\\udcff\\x01\\n\\u202e<&>"
 
 
 def test_nothing_is_fetched() -> None:

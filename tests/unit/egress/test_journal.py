@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,8 +12,10 @@ from openclaw_sandbox.egress.journal import follow, needs, read_all
 from openclaw_sandbox.egress.logfile import LogFile, log_files
 from openclaw_sandbox.egress.place import Place
 from openclaw_sandbox.egress.records import End, Record, decision_line, end_line, now, parse_line, parse_log
+from openclaw_sandbox.errors import StateFileError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -36,7 +39,8 @@ def test_lines_come_back() -> None:
     assert parse_line(end_line("1", up=2, down=3, error="e")) == End(
         id="1", bytes_up=2, bytes_down=3, error="e"
     )
-    for line in ("", "x", "[]", "1", "{}", '{"decision": {}}', '{"end": null}'):
+    endless = '{"end": {"id": "1", "bytesUp": 1e999, "bytesDown": 0, "error": ""}}'
+    for line in ("", "x", "[]", "1", "{}", '{"decision": {}}', '{"end": null}', endless, "[" * 100_000):
         assert parse_line(line) is None
 
 
@@ -74,6 +78,31 @@ def test_the_file_is_turned_over_and_read_in_order(tmp_path: Path) -> None:
     assert kept == sorted(kept)
     assert kept[-1] == "7"
     assert len(kept) < 8
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/etc/passwd")])
+@pytest.mark.parametrize("name", ["decisions.jsonl", "decisions.jsonl.1"])
+def test_what_is_no_file_is_not_read(put: Callable[[Path], None], name: str, tmp_path: Path) -> None:
+    here = place(tmp_path)
+    put(here.log_dir / name)
+    with pytest.raises(StateFileError, match=r"cannot be read|no regular file"):
+        read_all([here])
+
+
+def test_a_file_that_is_turned_over_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = place(tmp_path)
+    log = LogFile(here.log_file)
+    log(decision_line(record(id="1")))
+    log.close()
+    before = journal.log_files
+
+    def turned(path: Path) -> list[Path]:
+        found = [path.with_name(f"{path.name}.1"), *before(path)]
+        path.replace(found[0])
+        return found
+
+    monkeypatch.setattr(journal, "log_files", turned)
+    assert [item.id for item in read_all([here])] == ["1"]
 
 
 def test_following_sees_what_comes_and_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,6 +96,7 @@ def test_what_others_wrote_stays(registry: Registry, tmp_path: Path) -> None:
     [
         {"containerName": "a", "createdAtMs": "soon", "lastUsedAtMs": None, "image": 5, "configHash": {}},
         {"containerName": "a", "createdAtMs": True, "sessionKey": []},
+        {"containerName": "a", "createdAtMs": -1e308, "lastUsedAtMs": -5},
     ],
 )
 def test_odd_fields_read_as_absent(raw: dict[str, Any]) -> None:

@@ -41,6 +41,8 @@ def cp(
             "Exactly one of the two paths is inside the sandbox.",
             hint="Mark it with a colon: :/workspace/a.txt",
         )
+    if not (source and target):
+        raise UsageError("A path is empty.", hint="Write . for this folder, : for the workspace.")
     policy = policy_of(context, session=session, agent=agent)
     require_runnable(policy, ui)
     engine = engine_of(ui)

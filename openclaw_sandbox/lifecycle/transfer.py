@@ -72,14 +72,25 @@ def copy_out(inside: Inside, target: Path, *, force: bool) -> int:
     """
     if not inside.parts:
         raise VerbFailedError(f"{inside.path} is a folder; cp moves regular files.")
-    target = target / inside.parts[-1] if target.is_dir() else target
-    if not force and (target.exists() or target.is_symlink()):
-        raise UsageError(f"{target} exists already.", hint="Overwrite it with --force.")
-    with _failures(inside.path), _parent(inside) as folder:
+    with _failures(str(target), "written"):
+        target = target / inside.parts[-1] if target.is_dir() else target
+        _require_free(target, force=force)
+    with _failures(inside.path, "copied"), _parent(inside) as folder:
         source = os.open(inside.parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-        with os.fdopen(source, "rb", buffering=0) as stream:
-            _require_regular(stream.fileno(), inside.path)
-            return _write_beside(stream.fileno(), target.parent, target.name)
+    with _regular(source, inside.path), _failures(str(target), "written"):
+        return _write_beside(source, target.parent, target.name)
+
+
+def _require_free(target: Path, *, force: bool) -> None:
+    """A file or a link may be replaced, if that is wanted; a device or a pipe never."""
+    try:
+        mode = target.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+        raise UsageError(f"{target} is not a regular file; cp replaces nothing else.")
+    if not force:
+        raise UsageError(f"{target} exists already.", hint="Overwrite it with --force.")
 
 
 def copy_in(source: Path, inside: Inside, *, user: str, force: bool) -> int:
@@ -94,18 +105,17 @@ def copy_in(source: Path, inside: Inside, *, user: str, force: bool) -> int:
             f"{inside.mount.destination} is read-only for the sandbox.",
             hint="See workspaceAccess in the config.",
         )
-    with _failures(str(source)):
+    with _failures(str(source), "copied"):
         descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb", buffering=0) as stream, _failures(inside.path):
-        _require_regular(stream.fileno(), str(source))
+    with _regular(descriptor, str(source)), _failures(inside.path, "written"):
         place = _as_folder(inside, source.name)
         with _parent(place) as folder:
             if not force and _exists(place.parts[-1], folder):
                 raise UsageError(f"{place.path} exists already.", hint="Overwrite it with --force.")
             owner = parse_user(user) if os.getuid() == 0 else None
-            mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode) & 0o755
+            mode = stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o755
             return _write_at(
-                stream.fileno(), folder, place.parts[-1], mode, (owner.uid, owner.gid) if owner else None
+                descriptor, folder, place.parts[-1], mode, (owner.uid, owner.gid) if owner else None
             )
 
 
@@ -142,9 +152,18 @@ def _exists(name: str, folder: int) -> bool:
     return True
 
 
-def _require_regular(descriptor: int, path: str) -> None:
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        raise VerbFailedError(f"{path} is not a regular file; cp moves nothing else.")
+@contextlib.contextmanager
+def _regular(descriptor: int, path: str) -> Iterator[None]:
+    """What was opened, closed at the end. Raises VerbFailedError for what is no regular file."""
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise VerbFailedError(f"{path} is a folder; cp moves regular files.")
+        if not stat.S_ISREG(mode):
+            raise VerbFailedError(f"{path} is not a regular file; cp moves nothing else.")
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _write_beside(source: int, folder: Path, name: str) -> int:
@@ -222,11 +241,11 @@ def _write_all(target: int, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def _failures(path: str) -> Iterator[None]:
+def _failures(path: str, done: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         why = error.strerror or str(error)
         if error.errno in (errno.ELOOP, errno.ENOTDIR):
             why = "a part of the path is a link or no folder, and cp follows none"
-        raise VerbFailedError(f"{path} cannot be copied: {why}.") from None
+        raise VerbFailedError(f"{path} cannot be {done}: {why}.") from None

@@ -31,7 +31,10 @@ _TRIAL_S = 10.0
 _MIB = 1 << 20
 _MARGIN = 512 * _MIB  # what this host keeps while a sandbox tries to take more than it may
 _LARGEST_FILL = 1 << 30
-_FORKS_NEED = 256 * _MIB
+_FORKS = 600  # as many as the probe starts
+_FORK_NEEDS = _MIB // 3
+_PROGRAM_NEEDS = 56 * _MIB
+_UNTRIED = Answer(verdict=Verdict.NOT_APPLICABLE, evidence="not tried: the policy sets no bound")
 _UNUSED = Answer(verdict=Verdict.NOT_APPLICABLE, evidence="not tried in a container that others use")
 
 
@@ -131,13 +134,26 @@ def _affordable(probe: Probe, spec: ContainerSpec, witness: Witness) -> bool:
         case "rs.memory-alloc":
             return bool(memory) and available > memory + 128 * _MIB + _MARGIN
         case "ps.fork-limit":
-            return memory >= _FORKS_NEED and available > _MARGIN
+            forks = min(spec.pids_limit or _FORKS, _FORKS)
+            return memory >= _PROGRAM_NEEDS + forks * _FORK_NEEDS and available > _MARGIN
         case "rs.disk-tmp":
             size = _tmp_bytes(spec)
             return size is not None and size < _LARGEST_FILL and available > size + _MARGIN
         case "rs.disk-shm":
             return spec.shm_bytes < _LARGEST_FILL and available > spec.shm_bytes + _MARGIN
     return bool(witness.pid)
+
+
+def _unbounded(probe: Probe, spec: ContainerSpec) -> bool:
+    """Whether the policy itself sets no bound that an attempt could meet."""
+    match probe.id:
+        case "rs.memory-alloc":
+            return not spec.memory_bytes
+        case "ps.fork-limit":
+            return not spec.pids_limit
+        case "rs.disk-tmp":
+            return _tmp_bytes(spec) is None
+    return False
 
 
 def _tmp_bytes(spec: ContainerSpec) -> int | None:
@@ -165,5 +181,7 @@ def believed(told: Told, problem: str, question: Question, *, filtered: bool) ->
         return {probe.id: Answer(verdict=Verdict.ERROR, evidence=problem) for probe in question.probes}
     known = kernel_calls() if filtered else None
     answers = {name: told_by_filter(answer, known) for name, answer in told.answers.items()}
-    unused = {} if question.made else {p.id: _UNUSED for p in question.probes if p.heavy}
-    return {**unused, **answers}
+    heavy = [probe for probe in question.probes if probe.heavy]
+    unused = {} if question.made else {probe.id: _UNUSED for probe in heavy}
+    untried = {probe.id: _UNTRIED for probe in heavy if _unbounded(probe, question.spec)}
+    return {**untried, **unused, **answers}

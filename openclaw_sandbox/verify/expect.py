@@ -87,7 +87,7 @@ def expectations(promise: Promise) -> dict[str, Expectation]:
     for probe in PROBES:
         if probe.severity is Severity.INFO or probe.id in _UNJUDGED:
             found[probe.id] = Expectation(expected=Expected.ANY)
-    for part in (_mounts, _rights, _limits, _network, _engine, _filter):
+    for part in (_mounts, _rights, _capabilities, _limits, _network, _engine, _filter):
         found.update(part(promise))
     for probe in PROBES:
         if probe.setting in promise.unenforced:
@@ -208,6 +208,10 @@ def _rights(promise: Promise) -> Iterator[tuple[str, Expectation]]:
     if not spec.no_new_privileges:
         for name in ("ps.nnp", "ps.setuid-exec"):
             yield name, _open("no-new-privileges is off")
+
+
+def _capabilities(promise: Promise) -> Iterator[tuple[str, Expectation]]:
+    spec = promise.spec
     kept = capabilities.promised(spec)
     if kept:
         why = "capabilities are kept: " + (" ".join(spec.cap_add) or "docker.capDrop has no ALL")

@@ -52,8 +52,10 @@ def _kibibytes(text: str) -> int:
 def _tmp_size(scene: Scene) -> Answer | None:
     """/tmp must have a size; every tmpfs at most what the policy gives it, as far as it says."""
     size = _size_of(scene, "/tmp")
-    if size is None:
+    if scene.witness.mounts is None:
         return None
+    if size is None:
+        return opened("/tmp is not in memory: nothing bounds it")
     wide = [] if size else ["/tmp"]
     for tmpfs in scene.spec.tmpfs:
         promised, seen = size_bytes(tmpfs), _size_of(scene, tmpfs.destination)

@@ -62,13 +62,11 @@ RELAXATIONS = (
     _one("no-tmpfs", "fs.tmp-flags", tmpfs=[]),
     _one("tmp-that-runs", "fs.tmp-exec", tmpfs=["/tmp:size=32m,exec"]),
     _one("tmp-without-size", tmpfs=["/tmp"]),
-    _one(
-        "no-limits", "rs.memory-limit rs.pids-max rs.cpu-quota", memory=0, memorySwap=0, pidsLimit=0, cpus=0
-    ),
+    _one("no-memory-limit", "rs.memory-limit", memory=0, memorySwap=0),
     _one("little-memory", memory="48m", memorySwap="48m", pidsLimit=24),
     _one("swap", memory="256m", memorySwap="512m"),
     _one("endless-swap", "rs.swap", memorySwap=-1),
-    _one("secret-variable", "ps.hidden-env", env={"EXAMPLE_API_KEY": "octest"}),
+    _one("secret-variable", env={"EXAMPLE_API_KEY": "octest"}),
     _one("bind-rw", "fs.host-binds", binds=["@/data:/data:rw"]),
     _one("engine-log", file={"log": {"driver": "json-file", "max_size": "1m", "max_file": 2}}),
     _file("hidden", file_access={"deny_paths": ["/workspace/secret", "/usr/games", "/data/x"]}),

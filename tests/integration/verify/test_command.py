@@ -82,10 +82,11 @@ def test_a_container_is_held_against_the_policy_of_its_own_session(sandbox: Sand
 def test_a_signal_leaves_nothing(sandbox: Sandbox, name: str) -> None:
     """Neither the container nor the interpreter that was brought in."""
     sandbox.configure(mode="all")
-    process = sandbox.tool.start("verify")
-    eventually(sandbox.containers)
-    process.send_signal(signal.Signals[f"SIG{name}"])
-    assert process.wait(60) != 0
+    with sandbox.tool.start("verify") as process:
+        eventually(sandbox.containers)
+        process.send_signal(signal.Signals[f"SIG{name}"])
+        process.communicate(timeout=60)
+    assert process.returncode != 0
     eventually(lambda: not sandbox.containers())
     assert [path for path in sandbox.tool.home.rglob("*") if "-verify-" in path.name] == []
 

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 
 from openclaw_sandbox.errors import EngineError, VerbFailedError
 from openclaw_sandbox.lifecycle.blueprint import draw_blueprint
+from openclaw_sandbox.lifecycle.compare import compare
 from openclaw_sandbox.lifecycle.fit import find_gaps, fit
+from openclaw_sandbox.lifecycle.internal_network import close_internal
 from openclaw_sandbox.lifecycle.make import discard, make, own_name
 from openclaw_sandbox.lifecycle.plan import whose
 from openclaw_sandbox.lifecycle.way_out import close_way_out
+from openclaw_sandbox.spec import labels
 from openclaw_sandbox.spec.model import BindMount
 from openclaw_sandbox.verify.asking import Question, ask, believed, contradiction
 from openclaw_sandbox.verify.catalogue import PROBES
@@ -24,19 +27,19 @@ from openclaw_sandbox.verify.judge import judge
 from openclaw_sandbox.verify.model import Report
 from openclaw_sandbox.verify.scene import Scene
 from openclaw_sandbox.verify.testimony import testify
-from openclaw_sandbox.verify.traps import laid
+from openclaw_sandbox.verify.traps import Sprung, laid
 from openclaw_sandbox.verify.witness import look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from openclaw_sandbox.engine.base import Engine, Observed
+    from openclaw_sandbox.engine.base import Engine, EngineInfo, Observed
     from openclaw_sandbox.lifecycle.blueprint import Blueprint
     from openclaw_sandbox.policy.model import EffectivePolicy
     from openclaw_sandbox.spec.model import ContainerSpec
     from openclaw_sandbox.verify.interpreter import Interpreter, Kit
-    from openclaw_sandbox.verify.model import Probe
+    from openclaw_sandbox.verify.model import Judged, Probe
 
 
 class NotSandboxedError(VerbFailedError):
@@ -49,6 +52,12 @@ class NoSuchContainerError(VerbFailedError):
     """`--attach` names no running container."""
 
     code = "verify.no-container"
+
+
+class TamperedError(VerbFailedError):
+    """The stopped container that `run` would start is not what its label says."""
+
+    code = "verify.tampered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +113,7 @@ def verify(
     Raises:
         NotSandboxedError: OpenClaw would run the session on the host.
         NoSuchContainerError: there is no running container of the name in `request.attach`.
+        TamperedError: the session's container is stopped, and weaker than promised.
         EngineError: the container could not be made, see `ensure`.
     """
     if not policy.sandboxed_by_openclaw and request.attach is None:
@@ -174,8 +184,27 @@ def _place(blueprint: Blueprint, engine: Engine, request: Request) -> Iterator[_
         note = f"Looked at the running container {own.name}."
         yield _Place(observed=own, made=False, ways=_live(own, blueprint.spec), notes=(note,))
         return
+    if own is not None:
+        _refuse_tampered(own, blueprint, engine)
     with _kit(blueprint) as brought:
         yield from _made(blueprint, engine, brought)
+
+
+def _refuse_tampered(own: Observed, blueprint: Blueprint, engine: Engine) -> None:
+    """A new container would prove nothing about a stopped one: `run` starts it, and goes by its label."""
+    if own.labels.get(labels.SPEC) != blueprint.desired.spec_hash:
+        return  # `run` replaces it
+    asked, _ = close_internal(blueprint.spec, engine)
+    info = engine.info()
+    spec = fit(asked, info, allowed=blueprint.policy.hardening.allow_unenforced).spec
+    wrong = [check.key or check.field for check in compare(spec, own) if not check.agrees]
+    wrong += [found.probe.setting for found in _by_record(own, spec, info) if found.kept is False]
+    if wrong:
+        again = f"openclaw-sandbox recreate --session {blueprint.policy.session_key}"
+        raise TamperedError(
+            f"{own.name} is stopped, and is not what its label says: {', '.join(dict.fromkeys(wrong))}.",
+            hint=f"run would start it as it is. Make it anew: {again}",
+        )
 
 
 def _made(
@@ -202,6 +231,16 @@ def _made(
     finally:
         discard(ready.container_id, engine)
         close_way_out(blueprint.policy, engine, ready.container_id)
+
+
+def _by_record(own: Observed, spec: ContainerSpec, info: EngineInfo) -> tuple[Judged, ...]:
+    """What the engine's record alone tells of a container without processes."""
+    sprung = Sprung(accepted={}, env_canary="")
+    nothing = look(0)
+    scene = Scene(spec=spec, observed=own, witness=nothing, sprung=sprung, on_this_kernel=False)
+    told = testify(scene)
+    probes = [probe for probe in PROBES if probe.id in told]
+    return judge(probes, expectations(Promise(spec=spec, info=info)), host=told, sandbox={})
 
 
 @contextlib.contextmanager

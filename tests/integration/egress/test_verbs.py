@@ -72,6 +72,18 @@ def test_a_command_of_its_own_leaves_no_helper(box: Box) -> None:
     assert [name for name in box.sandbox.containers() if "-run-" in name] == []
 
 
+def test_verify_finds_only_the_way_out_that_is_promised(box: Box) -> None:
+    """Made for it, with a way out of its own that goes again; then the one that runs."""
+    write_hosts(box, box.world.place, f"{box.world.address}:{WEB_PORT}")
+    box.sandbox.configure(mode="all", docker={"dns": [box.world.address]})
+    for made in (True, False):
+        done = box.sandbox.tool("verify", "--quick", "--json", timeout_s=120)
+        summary = done.document["summary"]
+        assert (done.status, summary["failed"], done.document["made"]) == (0, [], made), done.said
+        assert (box.forwarders() == []) is made
+        assert box.sandbox.run("true").status == 0
+
+
 def test_a_setup_command_has_the_way_out(box: Box) -> None:
     write_hosts(box, box.world.place, f"{box.world.address}:{WEB_PORT}")
     command = f"curl -fsS http://{box.world.place}/ > /workspace/setup.txt"

@@ -14,7 +14,7 @@ from openclaw_sandbox.engine import open_engine
 from openclaw_sandbox.errors import SandboxConflictError
 from openclaw_sandbox.lifecycle.ensure import draw_blueprint, ensure
 from openclaw_sandbox.verify.model import Severity, Verdict
-from openclaw_sandbox.verify.run import NoSuchContainerError
+from openclaw_sandbox.verify.run import NoSuchContainerError, TamperedError
 from tests.integration.verify.bench import Bench, bench
 
 if TYPE_CHECKING:
@@ -71,6 +71,36 @@ def test_a_container_of_another_state_folder_proves_nothing(place: Bench, runnin
     elsewhere = replace(place, policy=replace(place.policy, state_dir=place.policy.state_dir / "other"))
     with pytest.raises(SandboxConflictError, match=running):
         elsewhere.verify(only=("ps.",))
+
+
+def test_a_stopped_one_is_not_passed_over(place: Bench, running: str) -> None:
+    """`run` starts it and goes by its label: what was changed meanwhile must be found."""
+    engine = open_engine(os.environ)
+    engine.stop(running, grace_s=0)
+    assert place.verify(only=("ps.",)).made
+    client = docker.from_env(timeout=60)
+    try:
+        client.api.update_container(running, mem_limit="1g", memswap_limit="1g")
+    finally:
+        client.close()
+    with pytest.raises(TamperedError, match=r"docker\.memory"):
+        place.verify(only=("ps.",))
+
+
+def test_a_stopped_one_with_our_label_may_be_another_altogether(place: Bench, running: str) -> None:
+    """Only the engine's record tells: the label says what was promised."""
+    client = docker.from_env(timeout=60)
+    try:
+        document = client.api.inspect_container(running)
+        client.api.remove_container(running, force=True)
+        body = document["Config"] | {"HostConfig": document["HostConfig"] | {"PidMode": "host"}}
+        body["HostConfig"]["Sysctls"] = {"net.ipv4.ip_unprivileged_port_start": "0"}
+        client.api.create_container_from_config(body, running)
+        with pytest.raises(TamperedError, match=r"sysctls.*pid|pid.*sysctls"):
+            place.verify(only=("ps.",))
+    finally:
+        client.api.remove_container(running, force=True)
+        client.close()
 
 
 def test_fresh_makes_one_beside_it(place: Bench, running: str) -> None:

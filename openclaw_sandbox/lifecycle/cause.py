@@ -150,7 +150,9 @@ def _fate(evidence: Evidence) -> Cause | None:
     """What happened to the container."""
     if not evidence.container_died or evidence.result.exit_code == 0:
         return None
-    return Cause(reason=Reason.KILLED, message="somebody stopped or removed the sandbox while it ran")
+    return Cause(
+        reason=Reason.KILLED, message="somebody stopped, restarted or removed the sandbox while it ran"
+    )
 
 
 _NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded|\bENOSPC\b|\bEDQUOT\b")

@@ -27,7 +27,7 @@ from openclaw_sandbox.lifecycle.witness import Witness
 from openclaw_sandbox.spec.build import exec_env
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from openclaw_sandbox.engine.base import Engine, Stream
     from openclaw_sandbox.lifecycle.cause import Cause
@@ -105,11 +105,8 @@ def run(
             spec = replace(drawn.spec, name=own_name(drawn))
             ready = make(replace(drawn, spec=spec), engine, log=listener.debug)
         _tell(ready.warnings, listener)
-        try:
+        with _disposable(ready.container_id, spec.name, blueprint, engine, listener):
             return _run_in(ready, blueprint, request, engine, streams)
-        finally:
-            discard(ready.container_id, engine)
-            close_way_out(blueprint.policy, engine, ready.container_id)
     pauses = iter(_RETRY_PAUSES_S)
     while True:
         ready = ensure(blueprint, engine, on_busy=request.on_busy, log=listener.debug, show=listener.note)
@@ -126,6 +123,28 @@ def run(
         if failure is None or failure.reason is not NotStarted.GONE or pause_s is None:
             return report
         time.sleep(pause_s)
+
+
+@contextlib.contextmanager
+def _disposable(
+    container_id: str, name: str, blueprint: Blueprint, engine: Engine, listener: Listener
+) -> Iterator[None]:
+    """The container goes with its command. How that ended is told even if the container cannot be removed."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(EngineError):
+            _dispose(container_id, blueprint, engine)
+        raise
+    try:
+        _dispose(container_id, blueprint, engine)
+    except EngineError as error:
+        listener.warn(f"{name} was not removed: {error.brief} The next command or `prune` tries again.")
+
+
+def _dispose(container_id: str, blueprint: Blueprint, engine: Engine) -> None:
+    discard(container_id, engine)
+    close_way_out(blueprint.policy, engine, container_id)
 
 
 def _needs_no_exec(blueprint: Blueprint, request: RunRequest) -> bool:
@@ -198,7 +217,11 @@ def _drive(
         with raw_terminal(streams.tty):
             result = execution.run()
         witness = Witness(
-            blueprint=site.blueprint, engine=site.engine, container_id=site.container_id, started_s=started_s
+            blueprint=site.blueprint,
+            engine=site.engine,
+            container_id=site.container_id,
+            started_s=started_s,
+            container_started_at=observed.started_at if observed else "",
         )
         cause = witness.judge(result, meter.usage(), bounds, own_container=site.fresh)
         return RunReport(result=result, usage=meter.usage(), cause=cause, container=site.blueprint.spec.name)
@@ -291,11 +314,9 @@ def _run_as_main_process(
         )
         container_id, warnings = create(spec, drawn, engine)
     _tell(warnings, listener)
-    try:
+    with _disposable(container_id, spec.name, blueprint, engine, listener):
         stream = engine.attach(container_id, stdin=streams.stdin is not None, tty=request.tty)
         size_from_the_start(stream, streams.tty)
         start(engine, container_id, spec)
         site = Site(blueprint, engine, container_id, fresh=True)
         return _drive(_MainCommand(engine, container_id, stream), site, request, streams)
-    finally:
-        discard(container_id, engine)

@@ -16,7 +16,7 @@ from openclaw_sandbox.lifecycle.limits import limits_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from openclaw_sandbox.engine.base import Engine
+    from openclaw_sandbox.engine.base import Engine, Observed
     from openclaw_sandbox.lifecycle.counters import Usage
     from openclaw_sandbox.lifecycle.ensure import Blueprint
     from openclaw_sandbox.lifecycle.execute import Bounds, Result
@@ -33,6 +33,7 @@ class Witness:
     engine: Engine
     container_id: str
     started_s: float
+    container_started_at: str = ""  # as the engine says it; empty if it did not
 
     def judge(self, result: Result, usage: Usage, bounds: Bounds, *, own_container: bool) -> Cause:
         """Why the run ended. `own_container`: its end is the command's end and tells nothing."""
@@ -63,11 +64,14 @@ class Witness:
                 observed = self.engine.inspect(self.container_id)
             except EngineError:
                 return False
-            if observed is None or not observed.running:
+            if observed is None or not observed.running or self._is_another_life(observed):
                 return True
             if exit_code != 128 + signal.SIGKILL:
                 return False
         return False
+
+    def _is_another_life(self, observed: Observed) -> bool:
+        return bool(self.container_started_at) and observed.started_at != self.container_started_at
 
     def _read_only(self) -> Iterator[tuple[str, str]]:
         spec = self.blueprint.spec

@@ -375,6 +375,19 @@ def test_the_status_is_the_commands(folder: Path, status: int) -> None:
     assert done.status == status
 
 
+@pytest.mark.parametrize("status", [0, 7])
+def test_a_container_that_cannot_be_removed_changes_no_result(folder: Path, status: int) -> None:
+    words = ("--rm", "-e", "A=1", "--", "true")
+    busy = reply(500, {"message": "device or resource busy"})
+    done, engine = made(
+        folder, *words, exit_code=status, overrides={rf"DELETE /containers/{CONTAINER}": busy}
+    )
+    assert (done.status, done.out) == (status, b"hello\n")
+    assert "was not removed: The engine could not remove the container" in done.said
+    assert "error:" not in done.said
+    assert engine.created
+
+
 # ---- docker contexts
 
 

@@ -213,14 +213,15 @@ def test_a_time_limit_is_124_and_a_program_that_dies_of_it_is_not_believed(
     assert (done.status, done.out) == (124, b"")
 
 
-def test_a_container_that_is_stopped_under_a_command(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("fate", ["kill", "restart"])
+def test_a_container_that_is_stopped_under_a_command(fate: str, sandbox: Sandbox) -> None:
     process = sandbox.start("sh", "-c", "echo up; sleep 651")
     assert process.stdout
     assert process.stdout.readline() == b"up\n"
-    sandbox.api.kill(sandbox.name)
+    getattr(sandbox.api, fate)(sandbox.name)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 137
-    assert b"somebody stopped or removed the sandbox" in err
+    assert b"somebody stopped, restarted or removed the sandbox" in err
     assert sandbox.run("echo", "again").out == b"again\n"
 
 

@@ -58,7 +58,8 @@ class Evidence:
     """Everything known at the end of a run.
 
     `last_words`: the end of stderr. `container_died`: it no longer runs, and not by our hand.
-    `read_only_paths`: container path -> what makes it read-only. `full_mounts`: paths without space.
+    `read_only_paths`: container path -> what makes it read-only. `full_mounts`: paths of binds without space,
+    `roomy_mounts` those of binds with space.
     """
 
     result: Result
@@ -69,6 +70,7 @@ class Evidence:
     limits: Mapping[str, Limit] = field(default_factory=dict)
     read_only_paths: Mapping[str, str] = field(default_factory=dict)
     full_mounts: tuple[str, ...] = ()
+    roomy_mounts: tuple[str, ...] = ()
 
     def limit(self, name: str) -> Limit:
         """A limit by its short name (see `limits_of`)."""
@@ -159,6 +161,11 @@ _NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded|\bENOSPC\b|
 _READ_ONLY = re.compile(r"Read-only file system|\bEROFS\b")
 _DENIED = re.compile(r"Permission denied|\bEACCES\b")
 _NOT_PERMITTED = re.compile(r"Operation not permitted|Bad system call|\bEPERM\b")
+#: What only an owner or root may do is not permitted outside a sandbox either.
+_OF_AN_OWNER = re.compile(
+    r"\b(chown|chmod|chgrp|kill)\b|changing (ownership|group|permissions)|set(ting)? times"
+)
+_QUOTA = re.compile(r"Disk quota exceeded|\bEDQUOT\b")
 _PATH = re.compile(r"(/[^\s'\":,;()\]]+)")
 
 
@@ -175,14 +182,17 @@ def _told(evidence: Evidence) -> Cause | None:
         return ulimit
     if _READ_ONLY.search(words) or _DENIED.search(words):
         return _denied(evidence)
-    if _NOT_PERMITTED.search(words):
+    if _NOT_PERMITTED.search(words) and not _OF_AN_OWNER.search(_last_line(_NOT_PERMITTED, words)):
         return _seccomp("the sandbox forbids a system call that it needs")
     return None
 
 
-def _no_space(evidence: Evidence) -> Cause:
+def _no_space(evidence: Evidence) -> Cause | None:
+    """Words alone can be anybody's: where the path that they name has room, the disk is not full."""
     line = _last_line(_NO_SPACE, evidence.last_words)
     paths = _PATH.findall(line)
+    if not _QUOTA.search(line) and any(_has_room(path, evidence) for path in paths):
+        return None
     found = next(filter(None, (tmpfs_limit(evidence.limits, path) for path in paths)), None)
     if found is not None:
         path, limit = found
@@ -192,6 +202,14 @@ def _no_space(evidence: Evidence) -> Cause:
         message = f"no space left{where}"
         hint = "Enlarge docker.tmpfs, or free space where the workspace lies."
     return Cause(reason=Reason.DISK_FULL, message=message, hint=hint, key="docker.tmpfs", likely=True)
+
+
+def _has_room(path: str, evidence: Evidence) -> bool:
+    """Whether the nearest mount above a path is a bind that has space."""
+    tmpfs = (name.removeprefix("tmpfs:") for name in evidence.limits if name.startswith("tmpfs:"))
+    places = (*evidence.roomy_mounts, *evidence.full_mounts, *tmpfs)
+    covering = [place for place in places if path == place or path.startswith(place.rstrip("/") + "/")]
+    return bool(covering) and max(covering, key=len) in evidence.roomy_mounts
 
 
 #: What programs say, or die of, when a ulimit stops them -> its name.

@@ -38,6 +38,7 @@ class Witness:
     def judge(self, result: Result, usage: Usage, bounds: Bounds, *, own_container: bool) -> Cause:
         """Why the run ended. `own_container`: its end is the command's end and tells nothing."""
         failed = result.ending is Ending.EXITED and result.exit_code != 0
+        full, roomy = self._space() if failed else ((), ())
         evidence = Evidence(
             result=result,
             usage=usage,
@@ -46,7 +47,8 @@ class Witness:
             last_words=result.last_words.decode("utf-8", "replace"),
             limits=limits_of(self.blueprint.policy, self.blueprint.spec, bounds),
             read_only_paths=dict(self._read_only()),
-            full_mounts=tuple(self._full()) if failed else (),
+            full_mounts=full,
+            roomy_mounts=roomy,
         )
         return judge(evidence)
 
@@ -85,11 +87,14 @@ class Witness:
             why = f"{mount.destination} is mounted read-only ({mount.key})" if mount.read_only else ""
             yield mount.destination, why
 
-    def _full(self) -> Iterator[str]:
+    def _space(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The binds without space, and those with it; one that cannot be asked is neither."""
+        found: dict[bool, list[str]] = {True: [], False: []}
         for mount in self.blueprint.spec.mounts:
             try:
                 room = os.statvfs(mount.source)
             except OSError:
                 continue
-            if room.f_bavail * room.f_frsize < _FULL_BYTES:
-                yield mount.destination
+            no_inodes = room.f_files > 0 and room.f_favail == 0
+            found[no_inodes or room.f_bavail * room.f_frsize < _FULL_BYTES].append(mount.destination)
+        return tuple(found[True]), tuple(found[False])

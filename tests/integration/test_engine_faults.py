@@ -369,6 +369,12 @@ def test_a_lost_status_is_no_result(folder: Path) -> None:
     assert "could not look up the command" in done.said
 
 
+def test_a_status_that_is_none_is_no_result(folder: Path) -> None:
+    done, _ = made(folder, "--", "true", overrides={r"GET /exec/.*": reply(200, {"Running": "yes"})})
+    assert done.status == 125
+    assert "makes no sense" in done.said
+
+
 @pytest.mark.parametrize("status", [0, 7, 255])
 def test_the_status_is_the_commands(folder: Path, status: int) -> None:
     done, _ = made(folder, "--", "true", exit_code=status)

@@ -229,9 +229,11 @@ class DockerEngine:
         response = self._http.request("GET", f"/exec/{exec_id}/json", timeout_s=_QUICK_S)
         answer = self._ok(response, "look up the command").json()
         with self._parsing("look up the command"):
-            code = answer.get("ExitCode")
+            code, running = answer.get("ExitCode"), answer["Running"]
+            if not isinstance(running, bool):  # else a command that nobody knows would be waited for
+                raise TypeError(f"Running is {running!r}")
             return ExecStatus(
-                running=bool(answer["Running"]),
+                running=running,
                 exit_code=None if code is None else int(code),
                 pid=int(answer.get("Pid") or 0),
             )

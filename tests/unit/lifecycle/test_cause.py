@@ -59,7 +59,14 @@ def limits(*, in_file: bool, bounds: Bounds | None = None) -> dict[str, Limit]:
 
 
 def cause(
-    *, in_file: bool = True, ending: Ending = Ending.EXITED, code: int = 1, words: str = "", **usage: int
+    *,
+    in_file: bool = True,
+    ending: Ending = Ending.EXITED,
+    code: int = 1,
+    words: str = "",
+    full: tuple[str, ...] = (),
+    roomy: tuple[str, ...] = (),
+    **usage: int,
 ) -> Cause:
     return judge(
         Evidence(
@@ -67,6 +74,8 @@ def cause(
             usage=Usage(**usage),
             last_words=words,
             limits=limits(in_file=in_file),
+            full_mounts=full,
+            roomy_mounts=roomy,
         )
     )
 
@@ -92,6 +101,52 @@ def test_value_key_and_origin(found: Cause, reason: Reason, value: str, key: str
     assert found.reason is reason
     assert f"{value} (config.yml:7 sandbox.{key})" in found.message
     assert key in found.hint or "config.yml" in found.hint
+
+
+FULL, QUOTA = "No space left on device", "Disk quota exceeded"
+
+
+@pytest.mark.parametrize(
+    ("words", "full", "reason"),
+    [
+        (f"dd: error writing '/workspace/x': {FULL}", False, Reason.NONZERO),
+        (f"dd: error writing '/workspace/x': {FULL}", True, Reason.DISK_FULL),
+        (f"dd: error writing '/workspace/x': {QUOTA}", False, Reason.DISK_FULL),
+        (f"dd: error writing '/tmp/x': {FULL}", False, Reason.DISK_FULL),
+        (f"dd: error writing '/elsewhere': {FULL}", False, Reason.DISK_FULL),
+        (f"OSError: [Errno 28] {FULL}", False, Reason.DISK_FULL),
+        (f"I only say {FULL}, and that /workspace/x is fine", False, Reason.NONZERO),
+    ],
+)
+def test_a_disk_is_full_where_the_mount_bears_it_out(words: str, reason: Reason, *, full: bool) -> None:
+    mount = ("/workspace",)
+    found = cause(words=words, full=mount if full else (), roomy=() if full else mount)
+    assert (found.reason, found.likely) == (reason, reason is Reason.DISK_FULL)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("mount: /mnt: Operation not permitted", Reason.SECCOMP),
+        ("unshare failed: Operation not permitted", Reason.SECCOMP),
+        ("chown: changing ownership of 'a': Operation not permitted", Reason.NONZERO),
+        ("chmod: changing permissions of '/etc': Operation not permitted", Reason.NONZERO),
+        ("sh: 1: kill: Operation not permitted", Reason.NONZERO),
+        ("os.chown('a', 0, 0): PermissionError: [Errno 1] Operation not permitted", Reason.NONZERO),
+    ],
+)
+def test_what_is_an_owners_to_do_is_no_filters_fault(words: str, reason: Reason) -> None:
+    assert cause(words=words).reason is reason
+
+
+@pytest.mark.parametrize(
+    "words", ["Killed", "Out of memory", "Permission denied", "fork: retry", "Segmentation fault"]
+)
+@pytest.mark.parametrize("code", [1, 137])
+def test_words_alone_prove_nothing(words: str, code: int) -> None:
+    found = cause(words=words, code=code)
+    assert found.reason is (Reason.KILLED if code == 137 else Reason.NONZERO)
+    assert found.likely is (code == 137), "whether it was killed or chose that status nobody can tell"
 
 
 def test_what_nobody_set_is_built_in() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 from dataclasses import replace
@@ -23,10 +22,11 @@ from openclaw_sandbox.engine.docker.frames import STDERR, Demultiplexer
 from openclaw_sandbox.engine.docker.info import parse_image, parse_info
 from openclaw_sandbox.engine.docker.networks import DockerNetworks
 from openclaw_sandbox.engine.docker.stream import Capture, DockerStream
-from openclaw_sandbox.errors import EngineError, EngineLostError
+from openclaw_sandbox.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from openclaw_sandbox.engine.base import EngineInfo, ImageInfo, Sink
     from openclaw_sandbox.engine.docker.wire import Response, Transport
@@ -264,17 +264,8 @@ class DockerEngine:
             truncated=captured.truncated,
         )
 
-    @contextlib.contextmanager
-    def _parsing(self, doing: str) -> Iterator[None]:
-        """An answer that is JSON and still none: a proxy or another program sits at the socket."""
-        try:
-            yield
-        except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
-            raise EngineLostError(
-                f"The engine at {self.address} was asked to {doing} and gave an answer that makes no sense.",
-                hint="Look at what listens there, and at its log: journalctl -u docker",
-                details=[f"{type(error).__name__}: {error}"[:300]],
-            ) from None
+    def _parsing(self, doing: str) -> AbstractContextManager[None]:
+        return failure.parsing(self.address, doing)
 
     def _ok(self, response: Response, doing: str) -> Response:
         if not 200 <= response.status < 300:

@@ -6,18 +6,24 @@ recognises becomes an error that repeats it.
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import json
 import re
+from typing import TYPE_CHECKING
 
 from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import (
     EngineError,
+    EngineLostError,
     ImageMissingError,
     SandboxConflictError,
     SandboxGoneError,
     SpecRefusedError,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def message_of(body: bytes) -> str:
@@ -113,6 +119,19 @@ def create_failure(status: int, body: bytes, image: str) -> EngineError:
 def plain_failure(status: int, body: bytes, doing: str) -> EngineError:
     """Any other refused call."""
     return EngineError(f"The engine could not {doing} (status {status}).", details=[message_of(body)])
+
+
+@contextlib.contextmanager
+def parsing(address: str, doing: str) -> Iterator[None]:
+    """An answer that is JSON and still none: a proxy or another program sits at the socket."""
+    try:
+        yield
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+        raise EngineLostError(
+            f"The engine at {address} was asked to {doing} and gave an answer that makes no sense.",
+            hint="Look at what listens there, and at its log: journalctl -u docker",
+            details=[f"{type(error).__name__}: {error}"[:300]],
+        ) from None
 
 
 def exec_failure(status: int, body: bytes) -> EngineError:

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.engine.docker.buildlog import BuildLog
+from openclaw_sandbox.engine.docker.failure import parsing
 from openclaw_sandbox.engine.docker.info import parse_image
 from openclaw_sandbox.engine.images import Belonging
 from openclaw_sandbox.errors import (
@@ -48,18 +49,22 @@ class DockerImages:
         """See ImageStore.find."""
         from docker.errors import ImageNotFound
 
-        with self._failures(f"look up the image {reference}"):
+        doing = f"look up the image {reference}"
+        with self._failures(doing):
             try:
-                return parse_image(self._api().inspect_image(reference))
+                document = self._api().inspect_image(reference)
             except ImageNotFound:
                 return None
+        with parsing(self._endpoint.url, doing):
+            return parse_image(document)
 
     def labelled(self, label: str, *, intermediate: bool = False) -> list[ImageInfo]:
         """See ImageStore.labelled."""
         with self._failures("list images"):
             listed = self._api().images(all=intermediate, filters={"label": label})
-        found = (self.find(str(item["Id"])) for item in listed)
-        return [image for image in found if image is not None]
+        with parsing(self._endpoint.url, "list images"):
+            ids = [str(item["Id"]) for item in listed]
+        return [image for image in map(self.find, ids) if image is not None]
 
     def registry_digest(self, reference: str, *, timeout_s: float) -> str:
         """See ImageStore.registry_digest."""
@@ -164,19 +169,24 @@ class DockerImages:
 
     def belongings(self, label: str) -> list[Belonging]:
         """See ImageStore.belongings."""
-        with self._failures("list networks and volumes"):
+        doing = "list networks and volumes"
+        with self._failures(doing):
             networks = self._api().networks(filters={"label": label})
-            volumes = self._api().volumes(filters={"label": label}).get("Volumes") or []
-        return [
-            Belonging(
-                kind=kind,
-                id=str(item[key]),
-                name=str(item["Name"]),
-                labels=dict(item.get("Labels") or {}),
-            )
-            for kind, key, items in (("network", "Id", networks), ("volume", "Name", volumes))
-            for item in items
-        ]
+            volumes = self._api().volumes(filters={"label": label})
+        with parsing(self._endpoint.url, doing):
+            return [
+                Belonging(
+                    kind=kind,
+                    id=str(item[key]),
+                    name=str(item["Name"]),
+                    labels=dict(item.get("Labels") or {}),
+                )
+                for kind, key, items in (
+                    ("network", "Id", networks),
+                    ("volume", "Name", volumes.get("Volumes") or []),
+                )
+                for item in items
+            ]
 
     def remove_belonging(self, belonging: Belonging) -> str:
         """See ImageStore.remove_belonging."""

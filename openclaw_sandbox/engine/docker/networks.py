@@ -30,7 +30,9 @@ class DockerNetworks:
             return None
         if response.status >= 400:
             raise failure.plain_failure(response.status, response.body, f"look up the network {name}")
-        return _info(response.json())
+        document = response.json()
+        with failure.parsing(self._http.address, f"look up the network {name}"):
+            return _info(document)
 
     def create(
         self, name: str, *, subnet: str, options: Mapping[str, str], labels: Mapping[str, str]

@@ -151,6 +151,20 @@ def test_an_entry_is_kept_when_its_container_is(
     assert entries(tool) == [ENTRY]
 
 
+@pytest.mark.parametrize("what", ["networks", "volumes"])
+@pytest.mark.parametrize("odd", [[5], "text"], ids=str)
+def test_odd_networks_and_volumes(folder: Path, tool: Tool, what: str, odd: object) -> None:
+    """Asked last: what was pruned until then is told, and the rest is an engine's error."""
+    engine = removal(reply(204))
+    engine.overrides[rf"GET /v[0-9.]+/{what}"] = reply(200, odd)
+    with serving(folder / "e.sock", engine):
+        done = tool("prune")
+    assert done.status == 125, done.said
+    assert "was asked to list networks and volumes and gave an answer that makes no sense" in done.said
+    assert f"removed container {ENTRY['containerName']}" in done.text
+    assert entries(tool) == []
+
+
 @pytest.mark.parametrize(
     "answered",
     [

@@ -40,20 +40,24 @@ def start_job(blueprint: Blueprint, request: RunRequest, engine: Engine, *, list
         EngineError: the container could not be made; nothing is left.
     """
     refuse_what_cannot_last(blueprint.policy, request)
-    with masks_fixed(blueprint, engine) as drawn:
-        spec = _job_spec(drawn, request)
-        container_id, warnings = create(spec, drawn, engine)
-    try:
-        _start(container_id, spec, drawn.policy, engine, log=listener.debug)
-    except BaseException:
-        with contextlib.suppress(EngineError):  # what cannot be removed now is when somebody next looks
-            discard(container_id, engine)
-            close_way_out(drawn.policy, engine, container_id)
-        raise
+    policy = blueprint.policy
+    with contextlib.ExitStack() as undoing:
+        with masks_fixed(blueprint, engine) as drawn:
+            spec = _job_spec(drawn, request)
+            container_id, warnings = create(spec, drawn, engine)
+            undoing.callback(_undo, container_id, policy, engine)
+        _start(container_id, spec, policy, engine, log=listener.debug)
+        undoing.pop_all()
     finish(container_id)
     for warning in warnings:
         listener.warn(warning)
     return spec.name
+
+
+def _undo(container_id: str, policy: EffectivePolicy, engine: Engine) -> None:
+    with contextlib.suppress(EngineError):  # what cannot be removed now is when somebody next looks
+        discard(container_id, engine)
+        close_way_out(policy, engine, container_id)
 
 
 def _job_spec(blueprint: Blueprint, request: RunRequest) -> ContainerSpec:
@@ -130,6 +134,8 @@ def find_job(name: str, state_dir: str, engine: Engine) -> Observed:
     Raises:
         UsageError: none or several have it, or it is not a detached command of this state folder.
     """
+    if not name.strip():  # every name ends so: a script's unset variable must not stop what is there
+        raise UsageError("NAME must not be blank.", hint="It is what `run --detach` printed.")
     ours = engine.list(
         labels=[f"{labels.ROLE}={labels.JOB}", f"{labels.STATE}={state_hash(state_dir)}"], all_states=True
     )

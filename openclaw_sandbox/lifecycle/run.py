@@ -104,8 +104,8 @@ def run(
         with masks_fixed(blueprint, engine) as drawn:
             spec = replace(drawn.spec, name=own_name(drawn))
             ready = make(replace(drawn, spec=spec), engine, log=listener.debug)
-        _tell(ready.warnings, listener)
         with _disposable(ready.container_id, spec.name, blueprint, engine, listener):
+            _tell(ready.warnings, listener)
             return _run_in(ready, blueprint, request, engine, streams)
     pauses = iter(_RETRY_PAUSES_S)
     while True:
@@ -313,8 +313,8 @@ def _run_as_main_process(
             tty=request.tty,
         )
         container_id, warnings = create(spec, drawn, engine)
-    _tell(warnings, listener)
     with _disposable(container_id, spec.name, blueprint, engine, listener):
+        _tell(warnings, listener)
         stream = engine.attach(container_id, stdin=streams.stdin is not None, tty=request.tty)
         size_from_the_start(stream, streams.tty)
         start(engine, container_id, spec)

@@ -12,7 +12,7 @@ from openclaw_sandbox.errors import EgressError, EngineLostError, UsageError
 from openclaw_sandbox.lifecycle import jobs
 from openclaw_sandbox.lifecycle.blueprint import draw_blueprint
 from openclaw_sandbox.lifecycle.dryrun import visible_env
-from openclaw_sandbox.lifecycle.jobs import refuse_what_cannot_last, start_job
+from openclaw_sandbox.lifecycle.jobs import find_job, refuse_what_cannot_last, start_job
 from openclaw_sandbox.lifecycle.run import RunRequest
 from openclaw_sandbox.policy.egress import EgressPolicy, parse_rule
 from openclaw_sandbox.policy.model import Resolved
@@ -62,6 +62,18 @@ def test_a_dry_run_shows_no_secret(tmp_path: Path) -> None:
     env = {"APP_TOKEN": "x", "DB": "postgres://app:s3cret@db.example.com/x", "PLAIN": "y"}
     shown = visible_env(House(tmp_path).blueprint(), RunRequest(argv=("true",), env=env))
     assert {name: shown[name] for name in env} == {"APP_TOKEN": "***", "DB": "***", "PLAIN": "y"}
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_a_blank_name_is_nobodys(name: str, tmp_path: Path) -> None:
+    """It is the end of every name, and there is only one."""
+    house = House(tmp_path)
+    spec = house.blueprint().spec
+    said = {**spec.labels, labels.ROLE: labels.JOB}
+    only = house.engine.add(f"{spec.name}-job-0123abcd", labels=said)
+    assert find_job("abcd", str(house.state_dir), house.engine).id == only.id
+    with pytest.raises(UsageError, match="must not be blank"):
+        find_job(name, str(house.state_dir), house.engine)
 
 
 # ---- with allowed hosts

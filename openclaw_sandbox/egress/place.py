@@ -70,7 +70,8 @@ class Place:
         """
         path = self.settings_dir / Path(SETTINGS_FILE).name
         try:
-            if path.is_file() and path.read_text(encoding="utf-8") == text:
+            complete = all((self.root / name).is_dir() for name in _FOLDERS)
+            if complete and path.is_file() and path.read_text(encoding="utf-8") == text:
                 return
             self.root.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
             self.root.chmod(_PRIVATE)
@@ -123,14 +124,16 @@ def egress_root(state_dir: Path) -> Path:
 
 
 def place_of(policy: EffectivePolicy) -> Place:
-    """The place of the gateway that `policy` needs. Policies that decide and resolve alike share one.
+    """The place of the gateway that `policy` needs. Those of a state folder that decide and resolve alike
+    share one.
 
     Raises:
         EgressError: the policy has no egress.
     """
     if policy.egress is None:
         raise EgressError("This sandbox has no egress: no hosts are allowed.")
-    text = json.dumps([policy.egress.digest, list(policy.hardening.dns)])
+    # The folder too: two of them on one engine, with the same hosts, must not want the same container's name.
+    text = json.dumps([policy.egress.digest, list(policy.hardening.dns), str(policy.state_dir)])
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
     return Place(root=egress_root(policy.state_dir) / key, key=key)
 

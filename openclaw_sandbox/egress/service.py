@@ -22,6 +22,7 @@ from openclaw_sandbox.egress.image import build_digest
 from openclaw_sandbox.egress.network import NETWORK, ensure_network
 from openclaw_sandbox.egress.place import Place, place_of
 from openclaw_sandbox.egress.settings import Settings
+from openclaw_sandbox.engine.base import ContainerState
 from openclaw_sandbox.errors import (
     ConfigError,
     EgressError,
@@ -188,7 +189,8 @@ def _make_gateway(
             f"The container {spec.name} exists and is not this state folder's egress gateway.",
             hint="Remove or rename it, or set another docker.containerPrefix in the config.",
         )
-    if observed is not None and observed.labels.get(labels.SPEC) == spec_hash(spec, image.id):
+    same = observed is not None and observed.labels.get(labels.SPEC) == spec_hash(spec, image.id)
+    if observed is not None and same and observed.state is not ContainerState.PAUSED:
         # The engine restarts what died by itself; what was stopped by hand it leaves alone.
         engine.start(observed.id)
         if (health := _wait(place, policy, _RECOVER_S)) is not None:

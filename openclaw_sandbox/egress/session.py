@@ -89,7 +89,7 @@ class Session:
             return self.deny(via, host, port, decision)
         admission = Admission(via=via, host=host, port=port, rule=decision.rule, reason=decision.reason)
         try:
-            admission = replace(admission, proxy=proxy_for(settings.proxy, host, port))
+            admission = replace(admission, proxy=proxy_for(settings.proxy, host, port, plain=via == "http"))
             addresses = await resolve(host, port, timeout_s=settings.limits.resolve_s)
             admission = replace(admission, addresses=addresses)
         except UnreachableError as error:

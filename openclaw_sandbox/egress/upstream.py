@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import socket
 import ssl
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -42,13 +44,13 @@ class ProxyServer:
     ca: str
 
 
-def proxy_for(settings: HostProxy, host: str, port: int) -> ProxyServer | None:
-    """The proxy that the host's own programs would use for this one.
+def proxy_for(settings: HostProxy, host: str, port: int, *, plain: bool = False) -> ProxyServer | None:
+    """The proxy that the host's own programs would use for this one. `plain`: for http://, on any port.
 
     Raises:
         UnreachableError: its URL cannot be used.
     """
-    url = settings.http if port == 80 else settings.https
+    url = settings.http if plain or port == 80 else settings.https
     if not url or any(_exempt(entry, host) for entry in settings.exempt):
         return None
     try:
@@ -68,11 +70,18 @@ def proxy_for(settings: HostProxy, host: str, port: int) -> ProxyServer | None:
 
 
 def _exempt(entry: str, host: str) -> bool:
-    """An entry of NO_PROXY: a star, a host, or a suffix with or without its dot."""
-    name = entry.strip().lower().partition(":")[0].removeprefix("*").removeprefix(".")
-    if entry.strip() == "*":
+    """An entry of NO_PROXY: a star, a host, a suffix with or without its dot, an address, a network."""
+    name = entry.strip().lower()
+    address = parse_address(host)
+    if name == "*":
         return True
-    return bool(name) and (host == name or (parse_address(host) is None and host.endswith(f".{name}")))
+    if address is not None:
+        name = name if name.count(":") > 1 else name.partition(":")[0]
+        with contextlib.suppress(ValueError):
+            return address in ip_network(name.partition("]")[0].removeprefix("["), strict=False)
+        return False
+    name = name.partition(":")[0].removeprefix("*").removeprefix(".")
+    return bool(name) and (host == name or host.endswith(f".{name}"))
 
 
 async def resolve(host: str, port: int, *, timeout_s: float) -> tuple[Address, ...]:

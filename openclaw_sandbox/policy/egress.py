@@ -283,13 +283,20 @@ def decide(policy: EgressPolicy, host: str, port: int) -> Decision:
             if port in (rule.ports or DEFAULT_PORTS):
                 return Decision(verdict=Verdict.ALLOW, reason="allowed_hosts names it", rule=rule)
             near = rule
-    if policy.learn and port in DEFAULT_PORTS and parse_address(host) is None and "." in host:
-        return Decision(verdict=Verdict.ALLOW, reason="learning", rule=_LEARNED)
+    if policy.learn and port in DEFAULT_PORTS and parse_address(host) is None:
+        return _learn(host)
     if near is not None:
         return Decision(verdict=Verdict.DENY, reason=f"port {port} is not in its rule", rule=near)
     if parse_address(host) is not None:
         return Decision(verdict=Verdict.DENY, reason="an address that no rule lists")
     return Decision(verdict=Verdict.DENY, reason="no rule allows it")
+
+
+def _learn(host: str) -> Decision:
+    # By name too: with a proxy of the host's in between, nobody here sees where the name leads.
+    if reason := why_never(host):
+        return Decision(verdict=Verdict.DENY, reason=f"{reason}: not even while learning")
+    return Decision(verdict=Verdict.ALLOW, reason="learning", rule=_LEARNED)
 
 
 #: Stands for "learning" where a rule is needed, so that nothing is ever allowed without one.

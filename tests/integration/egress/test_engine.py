@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -241,6 +242,23 @@ def test_a_gateway_that_was_stopped_comes_back_with_the_next_run(box: Box, api: 
     assert b"gateway is not running" in done.stdout
     ready = box.up(policy)
     assert box.sh(policy, ready, *CURL, page(box)).stdout.startswith(b"world")
+
+
+@pytest.mark.parametrize("what", ["pause", "remove", "folder"])
+def test_a_gateway_that_somebody_took_away_comes_back(what: str, box: Box, api: APIClient) -> None:
+    policy = box.policy()
+    ready = box.up(policy)
+    [gateway] = box.gateways()
+    if what == "pause":
+        api.pause(gateway)
+    elif what == "remove":
+        api.remove_container(gateway, force=True)
+    else:
+        shutil.rmtree(box.place(policy).socket_dir)
+    ready = box.up(policy)
+    assert box.sh(policy, ready, *CURL, page(box)).stdout.startswith(b"world")
+    assert box.gateways() == [gateway]
+    assert len(box.forwarders()) == 1
 
 
 def test_many_at_once(box: Box) -> None:

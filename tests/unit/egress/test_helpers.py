@@ -139,6 +139,34 @@ def test_the_hosts_proxy() -> None:
     assert proxy_for(host_proxy({"all_proxy": "http://p.example", "no_proxy": "*"}), "a.example", 443) is None
 
 
+def test_http_on_another_port_takes_the_proxy_for_http() -> None:
+    settings = host_proxy({"http_proxy": "http://plain.example:1", "https_proxy": "http://tls.example:2"})
+    for port, plain, name in ((8080, True, "plain"), (8080, False, "tls"), (80, False, "plain")):
+        proxy = proxy_for(settings, "a.example", port, plain=plain)
+        assert proxy is not None
+        assert proxy.host == f"{name}.example"
+
+
+@pytest.mark.parametrize(
+    ("entry", "host", "exempt"),
+    [
+        ("10.0.0.0/8", "10.1.2.3", True),
+        ("10.0.0.0/8", "11.1.2.3", False),
+        ("10.1.2.3:8080", "10.1.2.3", True),
+        ("2001:db8::/32", "2001:db8::7", True),
+        ("[2001:db8::7]:443", "2001:db8::7", True),
+        ("2001:db8::7", "2001:db8::8", False),
+        (".2.3", "10.1.2.3", False),
+        ("*.b.c", "a.b.c", True),
+        ("b.c:443", "a.b.c", True),
+        ("c", "abc", False),
+    ],
+)
+def test_what_the_proxy_is_not_for(entry: str, host: str, exempt: bool) -> None:
+    settings = host_proxy({"https_proxy": "http://p.example", "no_proxy": entry})
+    assert (proxy_for(settings, host, 443) is None) is exempt
+
+
 def test_a_proxy_that_no_gateway_reaches() -> None:
     with pytest.raises(EgressError, match="loopback"):
         host_proxy({"http_proxy": "http://127.0.0.1:3128"})

@@ -60,6 +60,7 @@ def test_policies_that_decide_alike_share_a_gateway(tmp_path: Path) -> None:
     assert place_of(policy(tmp_path, "b.example", "a.example")) == one
     assert place_of(policy(tmp_path, "a.example")) != one
     assert place_of(policy(tmp_path, "a.example", "b.example", dns=("10.0.0.53",))) != one
+    assert place_of(policy(tmp_path / "other", "a.example", "b.example")).key != one.key
     with pytest.raises(EgressError):
         place_of(policy(tmp_path))
 
@@ -135,6 +136,14 @@ def test_settings_are_written_once_and_behind_a_closed_door(tmp_path: Path) -> N
     assert file.stat().st_ino != first.st_ino  # a new file: nobody reads half of it
     assert stat.S_IMODE(place.root.stat().st_mode) == 0o700
     assert places(tmp_path) == [place]
+
+
+def test_a_folder_that_somebody_removed_is_made_again(tmp_path: Path) -> None:
+    place = place_of(policy(tmp_path, "a.example"))
+    place.write_settings("one")
+    place.socket_dir.rmdir()
+    place.write_settings("one")
+    assert stat.S_IMODE(place.socket_dir.stat().st_mode) == 0o777
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:

@@ -225,6 +225,8 @@ def test_learning_allows_names_on_the_usual_ports_only() -> None:
     assert not decide(rules, "192.0.2.1", 443).allowed
     assert not decide(rules, "localhost", 80).allowed
     assert not decide(rules, "bad.example", 443).allowed
+    for name in ("metadata.google.internal", "printer.local", "router.lan", "a.corp.internal"):
+        assert "not even while learning" in decide(rules, name, 80).reason
 
 
 def test_one_bad_address_denies_the_name() -> None:

@@ -38,8 +38,8 @@ _leftovers = pytest.StashKey[list[str]]()
 def pytest_configure(config: pytest.Config) -> None:
     # In the environment, so that the workers of one parallel run share it.
     os.environ.setdefault(_RUN_VARIABLE, secrets.token_hex(3))
-    # A script's background job starts with SIGINT ignored, one of nohup with SIGHUP, and hands that on to every
-    # program under test.
+    # A script's background job starts with SIGINT ignored, one of nohup with SIGHUP, and hands that on to
+    # every program under test.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 

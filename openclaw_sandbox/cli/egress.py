@@ -11,6 +11,7 @@ from openclaw_sandbox.cli.ui import ColorChoice, Ui, now_ms
 from openclaw_sandbox.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from openclaw_sandbox.egress.place import Place
@@ -48,17 +49,17 @@ def log(
     from openclaw_sandbox.egress.journal import read_all
 
     ui = Ui(as_json=as_json, quiet=quiet, verbose=verbose, color=color)
-    places = _places(context, agent)
+    find = _places(context, agent)
     if follow:
         import sys
 
         from openclaw_sandbox.cli.render.setup import compact
 
-        for record in follow_log(places):
+        for record in follow_log(find):
             if not denied or record.verdict == "deny":
                 ui.out(compact(record_document(record)) if as_json else record_line(ui, record))
                 sys.stdout.flush()
-    records = [record for record in read_all(places) if not denied or record.verdict == "deny"]
+    records = [record for record in read_all(find()) if not denied or record.verdict == "deny"]
     if as_json:
         ui.json({"records": [record_document(record) for record in records]})
         return 0
@@ -178,14 +179,17 @@ def learn(
     return status
 
 
-def _places(context: typer.Context, agent: str | None) -> list[Place]:
+def _places(context: typer.Context, agent: str | None) -> Callable[[], list[Place]]:
+    """What finds the places of all gateways, or the one of an agent."""
     from openclaw_sandbox.cli.context import load, policy_of
     from openclaw_sandbox.egress.place import place_of, places
 
     if agent is None:
-        return places(load(context).paths.state_dir)
+        state_dir = load(context).paths.state_dir
+        return lambda: places(state_dir)
     policy: EffectivePolicy = policy_of(context, session=None, agent=agent)
-    return [place_of(policy)] if policy.egress is not None else []
+    found = [place_of(policy)] if policy.egress is not None else []
+    return lambda: found
 
 
 def _edit(path: Path, agent: str, host: str, *, dry_run: bool) -> str:

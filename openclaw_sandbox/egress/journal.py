@@ -15,7 +15,7 @@ from openclaw_sandbox.errors import StateFileError
 from openclaw_sandbox.policy.egress import DEFAULT_PORTS, why_never
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from io import BufferedReader
     from pathlib import Path
 
@@ -63,21 +63,23 @@ def _opened(path: Path) -> BufferedReader | None:
     return os.fdopen(descriptor, "rb")
 
 
-def follow(places: Sequence[Place]) -> Iterator[Record]:
+def follow(find: Callable[[], Iterable[Place]]) -> Iterator[Record]:
     """Decisions as they fall, from now on; what was allowed comes again at its end, with its bytes.
 
-    Ends never. A file that is turned over meanwhile is read to its end first.
+    Ends never. A file that is turned over meanwhile is read to its end first. `find` is asked each time:
+    the first sandbox of a policy makes a new place.
     """
-    tails = [_Tail(place) for place in places]
+    tails = {place: _Tail(place) for place in find()}
     open_records: dict[str, Record] = {}
     try:
         while True:
-            for line in [line for tail in tails for line in tail.lines()]:
+            for line in [line for tail in tails.values() for line in tail.lines()]:
                 if (record := _followed(line, open_records)) is not None:
                     yield record
             time.sleep(_POLL_S)
+            tails |= {place: _Tail(place, whole=True) for place in find() if place not in tails}
     finally:
-        for tail in tails:
+        for tail in tails.values():
             tail.close()
 
 
@@ -96,11 +98,11 @@ def _followed(line: str, open_records: dict[str, Record]) -> Record | None:
 class _Tail:
     """One log file's new lines, across its turning over."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, *, whole: bool = False) -> None:
         self._path = place.log_file
         self._rest = b""
         self._file = self._open()
-        if self._file is not None:
+        if self._file is not None and not whole:
             self._file.seek(0, 2)
 
     def lines(self) -> list[str]:

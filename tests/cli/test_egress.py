@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -133,3 +134,20 @@ def test_learning_needs_an_engine(tool: Tool) -> None:
 def test_an_empty_log(tool: Tool) -> None:
     done = tool("egress", "log", "--json")
     assert (done.status, done.document) == (0, {"records": []})
+
+
+def test_a_log_cannot_drive_the_terminal(tool: Tool, config: Path) -> None:
+    """Whoever took a gateway over writes what it likes; nobody's screen obeys it."""
+    folder = tool.state / "sandbox" / "egress" / "0" / "log"
+    folder.mkdir(parents=True)
+    evil = {
+        **dict.fromkeys(("id", "time", "sandbox", "via", "reason", "rule", "verdict"), "\x1b[2J\r\n"),
+        "host": "2001:db8::1",
+        "port": 443,
+    }
+    (folder / "decisions.jsonl").write_text(json.dumps({"decision": evil}) + "\n")
+    done = tool("egress", "log")
+    assert done.status == 0
+    assert "[2001:db8::1]:443" in done.text
+    assert "\x1b" not in done.text
+    assert len(done.text.splitlines()) == 1

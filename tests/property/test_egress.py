@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 import h11
@@ -47,6 +47,10 @@ PORTS = st.one_of(st.sampled_from([22, 80, 443]), st.integers(-1, 70_000))
 TRICKS = st.sampled_from(
     ["%2f", "%00", "\r\n", "@", "..", ".", "[", "]", ":", "\\", "/", "#", "?", " ", "*.", "xn--"]
 )
+
+
+def bracketed(place: str) -> str:
+    return f"[{place}]" if ":" in place else place
 
 
 @st.composite
@@ -91,6 +95,72 @@ def test_nothing_is_allowed_without_a_rule(policy: EgressPolicy, host: str, port
     learned = policy.learn and port in DEFAULT_PORTS and parse_address(host) is None
     assert learned or any(matches(rule, host, port) for rule in policy.allow)
     assert normalize_host(host) == host
+
+
+#: Few words, so that entries and hosts often nearly meet.
+WORDS = st.lists(st.sampled_from(["a", "b", "ab", "x-1", "co", "uk", "A"]), min_size=1, max_size=4).map(
+    ".".join
+)
+PLACES = st.sampled_from(["10.0.0.1", "10.0.0.10", "192.0.2.1", "2001:db8::1", "::ffff:10.0.0.1", "::1"])
+ENDINGS = st.sampled_from(["", ":443", ":80,8443", ":22"])
+SAID = st.one_of(
+    st.builds("{}{}{}{}".format, st.sampled_from(["", "", "*."]), WORDS, st.sampled_from(["", "."]), ENDINGS),
+    st.builds("{}{}".format, PLACES.map(bracketed), ENDINGS),
+)
+ASKED = st.one_of(st.builds("{}{}".format, WORDS, st.sampled_from(["", "."])), PLACES.map(bracketed))
+
+
+def plain_reading(entry: str, host: str, port: int, *, deny: bool) -> bool:
+    """Whether an entry of a list means a host, read from the texts alone and with nothing of the tool."""
+    text = entry.lower()
+    if text.startswith("["):
+        place, _, rest = text[1:].partition("]")
+        numbers = rest[1:]
+    else:
+        place, _, numbers = text.partition(":")
+    ports = {int(number) for number in numbers.split(",") if number}
+    if port not in (ports or ({port} if deny else {80, 443})):
+        return False
+    wanted, asked = place.removesuffix(".").split("."), host.lower().removesuffix(".").split(".")
+    if (address := real_address(host)) is not None or real_address(place) is not None:
+        return address is not None and address == real_address(place)
+    if wanted[0] == "*":
+        return len(asked) >= len(wanted) and asked[1 - len(wanted) :] == wanted[1:]
+    return wanted == asked
+
+
+def real_address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        found = ip_address(text.strip("[]"))
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
+
+
+def accepted(entries: list[str], *, deny: bool) -> dict[str, EgressRule]:
+    found = {}
+    for entry in entries:
+        with contextlib.suppress(ValueError):  # too wide: then it is in no list
+            found[entry] = parse_rule(entry, deny=deny)
+    return found
+
+
+@FUZZ
+@given(
+    allow=st.lists(SAID, max_size=4),
+    deny=st.lists(SAID, max_size=2),
+    host=ASKED,
+    port=st.sampled_from([22, 80, 443, 8443]),
+)
+def test_the_lists_mean_what_they_say(allow: list[str], deny: list[str], host: str, port: int) -> None:
+    """The decision against a second reading of the same texts, in both directions."""
+    allowing, denying = accepted(allow, deny=False), accepted(deny, deny=True)
+    policy = EgressPolicy(allow=tuple(allowing.values()), deny=tuple(denying.values()))
+    meant = any(plain_reading(entry, host, port, deny=False) for entry in allowing)
+    meant = meant and not any(plain_reading(entry, host, port, deny=True) for entry in denying)
+    found = split_authority(f"{host}:{port}")
+    assert found is not None
+    assert decide(policy, *found).allowed is meant
 
 
 @FUZZ

@@ -37,7 +37,7 @@ def record_document(record: Record) -> dict[str, Any]:
 def record_line(ui: Ui, record: Record) -> str:
     """One decision for a human."""
     style = "ok" if record.verdict == "allow" else "error"
-    place = f"{record.host}:{record.port}" if record.host else "(no host)"
+    place = place_text(record.host, record.port) if record.host else "(no host)"
     parts = [
         f"{place} ({record.via})",
         record.sandbox,
@@ -47,8 +47,17 @@ def record_line(ui: Ui, record: Record) -> str:
         parts.append(f"{record.bytes_up} bytes up, {record.bytes_down} down")
     if record.error:
         parts.append(f"failed: {record.error}")
-    verdict = ui.paint(printable(f"{record.verdict:5}", keep=""), style, sys.stdout)
-    return f"{printable(record.time, keep='')}  {verdict}  {printable('  '.join(parts), keep='')}"
+    verdict = ui.paint(_one_line(f"{record.verdict:5}"), style, sys.stdout)
+    return f"{_one_line(record.time)}  {verdict}  {_one_line('  '.join(parts))}"
+
+
+def _one_line(text: str) -> str:
+    return printable(text, keep="")
+
+
+def place_text(host: str, port: int) -> str:
+    """`host:port`, an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def foreseen_document(foreseen: Foreseen) -> dict[str, Any]:
@@ -67,7 +76,7 @@ def foreseen_document(foreseen: Foreseen) -> dict[str, Any]:
 def foreseen_lines(ui: Ui, foreseen: Foreseen) -> list[str]:
     """The verdict first, then why, then what a program that avoids the proxy gets."""
     word = ui.paint("allow", "ok", sys.stdout) if foreseen.allowed else ui.paint("deny", "error", sys.stdout)
-    lines = [f"{word} {foreseen.host}:{foreseen.port}: {foreseen.reason}"]
+    lines = [f"{word} {place_text(foreseen.host, foreseen.port)}: {foreseen.reason}"]
     if foreseen.rule:
         lines.append(f"  rule: {foreseen.rule}")
     if foreseen.addresses:
@@ -98,7 +107,7 @@ def need_lines(needs: Sequence[Need]) -> list[str]:
     if good:
         lines += ["allowed_hosts:", *(f"  - '{need.entry}'{_remark(need)}" for need in good)]
     lines += [f"never allow {need.entry}: {need.never}" for need in needs if need.never]
-    return [printable(line) for line in lines]
+    return [_one_line(line) for line in lines]
 
 
 def _remark(need: Need) -> str:

@@ -117,7 +117,7 @@ def test_following_sees_what_comes_and_its_end(tmp_path: Path, monkeypatch: pyte
     ]
     monkeypatch.setattr(journal.time, "sleep", lambda _s: pending.pop(0)() if pending else None)
     seen = []
-    following = follow([here])
+    following = follow(lambda: [here])
     for item in following:
         seen.append((item.id, item.bytes_down))
         if item.id == "last":
@@ -126,6 +126,22 @@ def test_following_sees_what_comes_and_its_end(tmp_path: Path, monkeypatch: pyte
     log.close()
     denied = [(name, None) for name in ("n0", "n1", "n2", "n3", "last")]
     assert seen == [("new", None), ("new", 2), *denied]
+
+
+def test_following_finds_gateways_that_come_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[Place] = []
+
+    def later(_s: float) -> None:
+        if not found:
+            found.append(place(tmp_path))
+            log = LogFile(found[0].log_file)
+            log(decision_line(record(id="first")))
+            log.close()
+
+    monkeypatch.setattr(journal.time, "sleep", later)
+    following = follow(lambda: found)
+    assert next(following).id == "first"
+    following.close()
 
 
 def test_what_a_command_needed() -> None:

@@ -168,10 +168,10 @@ def main() -> None:
         straight = _inside(engine, direct, _client(address, ""), {})
         gateway = next(
             c
-            for c in client.containers.list()
+            for c in client.containers.list(ignore_removed=True)
             if c.name.startswith(f"{PREFIX}egress-") and "-to-" not in c.name
         )
-        forwarder = next(c for c in client.containers.list() if c.name.startswith(f"{PREFIX}egress-to-"))
+        forwarder = next(c for c in client.containers.list(ignore_removed=True) if c.name.startswith(f"{PREFIX}egress-to-"))
         memory = {"gateway": _memory(gateway), "forwarder": _memory(forwarder)}
         client.containers.get(plain.container_name).remove(force=True)
         starts = {name: statistics.median(times) for name, times in _starts(policy, plain, engine).items()}
@@ -212,7 +212,7 @@ def _memory(container: Any) -> float:
 
 
 def _remove(client: docker.DockerClient) -> None:
-    for container in client.containers.list(all=True):
+    for container in client.containers.list(all=True, ignore_removed=True):
         if container.name.startswith(PREFIX):
             container.remove(force=True)
 

@@ -127,14 +127,14 @@ def allow(
     if (reason := why_never(rule.host)) and not force:
         raise UsageError(f"{host} is {reason}: no sandbox should reach it.", hint="Use --force if it must.")
     policy = policy_of(context, session=None, agent=agent)
-    if policy.egress is not None and rule in policy.egress.allow:
+    if policy.egress is not None and any(rule.means(other) for other in policy.egress.allow):
         ui.note(f"{host} is allowed already.")
         if as_json:
             ui.json({"changed": False, "diff": ""})
         return 0
     loaded = load(context)
     path = loaded.hardening.file if loaded.hardening else loaded.paths.state_dir / "config.yml"
-    diff = _edit(path, policy.agent_id, host, dry_run=dry_run)
+    diff = _edit(path, policy.agent_id, rule.text, dry_run=dry_run)
     if as_json:
         ui.json({"changed": not dry_run, "file": str(path), "diff": diff})
     else:

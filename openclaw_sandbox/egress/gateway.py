@@ -118,7 +118,7 @@ class Gateway:
                 await _serve(session)
         finally:
             account.connections -= 1
-            if account.connections == 0 and not account.bandwidth.spent:
+            if not (account.connections or account.bandwidth.spent or account.look_ups.locked()):
                 del self._accounts[sandbox]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from openclaw_sandbox.egress.records import Record, decision_line, end_line, now
 from openclaw_sandbox.egress.relay import Bandwidth, Meter
 from openclaw_sandbox.egress.upstream import (
+    LOOK_UPS,
     ProxyServer,
     UnreachableError,
     dial,
@@ -33,6 +35,7 @@ class Account:
 
     bandwidth: Bandwidth
     connections: int = 0
+    look_ups: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOK_UPS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +93,8 @@ class Session:
         admission = Admission(via=via, host=host, port=port, rule=decision.rule, reason=decision.reason)
         try:
             admission = replace(admission, proxy=proxy_for(settings.proxy, host, port, plain=via == "http"))
-            addresses = await resolve(host, port, timeout_s=settings.limits.resolve_s)
+            turns, timeout_s = self.account.look_ups, settings.limits.resolve_s
+            addresses = await resolve(host, port, timeout_s=timeout_s, turns=turns)
             admission = replace(admission, addresses=addresses)
         except UnreachableError as error:
             if admission.proxy is None:

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
     from openclaw_sandbox.egress.settings import HostProxy, Limits
 
-#: Look-ups block a thread each; a slow resolver must not take them all for long.
-_RESOLVERS = 16
+#: Look-ups block a thread each, of which one sandbox gets a few: names whose servers never answer (and a rule
+#: `*.suffix` allows as many as one likes) must not take the others' look-ups away.
+_RESOLVERS = 32
+LOOK_UPS = 4
 _pool = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="resolve")
 
 
@@ -84,8 +86,10 @@ def _exempt(entry: str, host: str) -> bool:
     return bool(name) and (host == name or host.endswith(f".{name}"))
 
 
-async def resolve(host: str, port: int, *, timeout_s: float) -> tuple[Address, ...]:
+async def resolve(host: str, port: int, *, timeout_s: float, turns: asyncio.Semaphore) -> tuple[Address, ...]:
     """The addresses of a normalised host, in the system's order. One look-up; its answer is what counts.
+
+    It waits for one of `turns`, and has it until its thread is free again, however long that takes.
 
     Raises:
         UnreachableError: there is no such name, or no answer in time.
@@ -94,9 +98,11 @@ async def resolve(host: str, port: int, *, timeout_s: float) -> tuple[Address, .
     if literal is not None:
         return (literal,)
     try:
-        found = await asyncio.wait_for(
-            asyncio.get_running_loop().run_in_executor(_pool, _look_up, host, port), timeout_s
-        )
+        async with asyncio.timeout(timeout_s):
+            await turns.acquire()
+            asking = asyncio.get_running_loop().run_in_executor(_pool, _look_up, host, port)
+            asking.add_done_callback(lambda _done: turns.release())
+            found = await asyncio.shield(asking)
     except TimeoutError:
         raise UnreachableError("its name was not resolved in time") from None
     except OSError as error:

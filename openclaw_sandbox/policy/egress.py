@@ -66,6 +66,10 @@ class EgressRule:
             return host.endswith(f".{self.host}") and parse_address(host) is None
         return host == self.host
 
+    def means(self, other: EgressRule) -> bool:
+        """Whether both decide alike in one list, however they are spelled."""
+        return _plain(self) == _plain(other)
+
     @property
     def said(self) -> str:
         """The rule for a record: the entry and its place."""

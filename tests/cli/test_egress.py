@@ -75,6 +75,7 @@ def test_allowing_keeps_the_rest_of_the_file(tool: Tool, config: Path) -> None:
     assert [path.name for path in config.parent.iterdir() if ".new" in path.name] == []
     done = tool("egress", "allow", "*.data.example.test", "--agent", "work", "--json")
     assert done.document == {"changed": False, "diff": ""}
+    assert "already" in tool("egress", "allow", " *.DATA.example.test.\n", "--agent", "work").said
     done = tool("egress", "test", "a.data.example.test", "--agent", "work", "--json")
     assert done.document["rule"].startswith("*.data.example.test (")
 

@@ -117,9 +117,18 @@ async def bench(
 
 
 @asynccontextmanager
-async def server(serve: Serve, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """A server on the loopback; its port."""
-    running = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+async def server(
+    serve: Serve,
+    *,
+    tls: ssl.SSLContext | None = None,
+    kind: Callable[[Serve], asyncio.Protocol] | None = None,
+) -> AsyncIterator[int]:
+    """A server on the loopback; its port. `kind`: of connection, where asyncio's own will not do."""
+    if kind is not None:
+        loop = asyncio.get_running_loop()
+        running = await loop.create_server(lambda: kind(serve), "127.0.0.1", 0, ssl=tls)
+    else:
+        running = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     try:
         yield running.sockets[0].getsockname()[1]
     finally:

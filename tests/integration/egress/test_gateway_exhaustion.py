@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.egress import session, upstream
+from openclaw_sandbox.egress.ends import Connection
+from openclaw_sandbox.egress.forwarder import Forwarder
 from tests.greetings import real_hello
 from tests.integration.egress.bench import (
     HOST,
@@ -22,6 +25,8 @@ from tests.integration.egress.bench import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
     from openclaw_sandbox.egress.ends import Ends
@@ -169,6 +174,40 @@ def test_a_client_that_takes_nothing(on_bench: Any) -> None:
             writer.transport.abort()
 
     on_bench(test, replace(QUICK, idle_s=1.0))
+
+
+def test_names_that_never_resolve_do_not_take_the_others_look_ups(
+    on_bench: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    over = threading.Event()
+
+    def look_up(host: str, _port: int) -> list[str]:
+        if host.startswith("slow"):
+            over.wait(20)
+            raise OSError("no answer")
+        return ["10.0.0.1"]
+
+    async def test(here: Bench) -> None:
+        monkeypatch.setattr(upstream, "_look_up", look_up)
+        here.allow("*.example.test", HOST)
+        slow = [await asyncio.open_connection("127.0.0.1", here.port) for _ in range(18)]
+        for number, (_, writer) in enumerate(slow):
+            writer.write(f"CONNECT slow{number}.example.test:443 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        await asyncio.sleep(0.2)
+        other = Forwarder("octest-other", tmp_path / "gateway.sock")
+        async with server(other.connected, kind=Connection) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert b"10.0.0.1 (private)" in await read_until(reader, b"private)", 1.0)
+            writer.close()
+        over.set()
+        for _, writer in slow:
+            writer.transport.abort()
+
+    try:
+        on_bench(test, replace(QUICK, resolve_s=0.5))
+    finally:
+        over.set()
 
 
 async def _ended(here: Bench) -> Record:

@@ -171,7 +171,9 @@ def main() -> None:
             for c in client.containers.list(ignore_removed=True)
             if c.name.startswith(f"{PREFIX}egress-") and "-to-" not in c.name
         )
-        forwarder = next(c for c in client.containers.list(ignore_removed=True) if c.name.startswith(f"{PREFIX}egress-to-"))
+        forwarder = next(
+            c for c in client.containers.list(ignore_removed=True) if c.name.startswith(f"{PREFIX}egress-to-")
+        )
         memory = {"gateway": _memory(gateway), "forwarder": _memory(forwarder)}
         client.containers.get(plain.container_name).remove(force=True)
         starts = {name: statistics.median(times) for name, times in _starts(policy, plain, engine).items()}

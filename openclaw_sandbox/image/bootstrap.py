@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import re
 import shlex
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 from openclaw_sandbox.errors import VerbFailedError
 from openclaw_sandbox.image.apt import split_login, without_password
 from openclaw_sandbox.image.aptfiles import flat_name, lasting_sources
+from openclaw_sandbox.image.held import held, is_abandoned
 from openclaw_sandbox.image.process import run
 
 if TYPE_CHECKING:
@@ -152,9 +152,7 @@ def _workspace() -> Iterator[Path]:
             raise _full(f"a base image needs {_NEEDED_BYTES / 10**6:.0f} MB in {folder.parent}")
         # apt reads as its own user, and mmdebstrap without root as another one. Nobody may look around in it.
         folder.chmod(0o711)
-        with (folder / "new-lock").open("wb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            (folder / "new-lock").rename(folder / _LOCK)  # whoever finds it, finds it held
+        with held(folder / _LOCK):
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -166,10 +164,9 @@ def _sweep_forgotten() -> None:
         # Whoever put it there: a link is not followed, and what is another's is left alone.
         with contextlib.suppress(OSError):
             about = folder.lstat()
-            if about.st_uid == os.geteuid() and stat.S_ISDIR(about.st_mode):
-                with (folder / _LOCK).open("rb") as lock:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(folder, ignore_errors=True)
+            is_mine = about.st_uid == os.geteuid() and stat.S_ISDIR(about.st_mode)
+            if is_mine and is_abandoned(folder / _LOCK):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write(folder: Path, wanted: Bootstrap) -> None:

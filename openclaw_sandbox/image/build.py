@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from openclaw_sandbox import __version__
 from openclaw_sandbox.engine.images import BuildRequest, BuildStep
 from openclaw_sandbox.image.context import build_context
+from openclaw_sandbox.image.held import abandoned_builds, build_lock, is_abandoned
 from openclaw_sandbox.image.host import proxy_settings
 from openclaw_sandbox.image.recipes import BUILD_ROLE, IMAGE_ROLE
 from openclaw_sandbox.spec import labels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from openclaw_sandbox.engine.base import ImageInfo
     from openclaw_sandbox.engine.images import ImageStore
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 _STALE = timedelta(hours=2)
 #: How long the engine may take to end a build that was interrupted.
 _SETTLE_S = 5.0
+#: The id of no build.
+_NOBODY = "-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,16 +124,30 @@ class Told:
 
 
 def sweep(images: ImageStore, build_id: str | None, *, patient: bool = False) -> None:
-    """Remove what builds leave: the stages of this one (None: of all), and of those killed long ago.
+    """Remove what builds leave: the stages of this one (None: of all), and of those that were killed.
 
     `patient`: the build was broken off, and the engine may need a moment to let go of its last container.
     """
     deadline = time.monotonic() + (_SETTLE_S if patient else 0)
     found = images.labelled(f"{labels.ROLE}={BUILD_ROLE}", intermediate=True)
-    left = _remove_all(images, stages(found, build_id))
+    killed = _killed({image.labels.get(labels.BUILD, "") for image in found})
+    left = _remove_all(images, stages(found, build_id, killed))
     while any("container" in reason for reason in left.values()) and time.monotonic() < deadline:
         time.sleep(0.5)
         left = _remove_all(images, left)
+
+
+def sweep_killed(images: ImageStore) -> None:
+    """Remove what this user's killed builds left. Asks the engine only if there was one."""
+    if locks := abandoned_builds():
+        sweep(images, _NOBODY)
+        for lock in locks:
+            lock.unlink(missing_ok=True)
+
+
+def _killed(build_ids: Iterable[str]) -> set[str]:
+    """Those that ended without letting go. A label that is no id of ours names no file."""
+    return {said for said in build_ids if re.fullmatch(r"[0-9a-f]+", said) and is_abandoned(build_lock(said))}
 
 
 def _remove_all(images: ImageStore, ids: Iterable[str]) -> dict[str, str]:
@@ -143,12 +160,19 @@ def _remove_all(images: ImageStore, ids: Iterable[str]) -> dict[str, str]:
         pending = list(left)
 
 
-def stages(found: Iterable[ImageInfo], build_id: str | None) -> list[str]:
-    """Which stage images may be removed, newest first. Pure but for the clock."""
+def stages(
+    found: Iterable[ImageInfo], build_id: str | None, killed: Collection[str] = frozenset()
+) -> list[str]:
+    """Which stage images may be removed, newest first: whose build is over by its id, or by its age.
+
+    Pure but for the clock.
+    """
     horizon = (datetime.now(UTC) - _STALE).isoformat()
     mine = [
         image
         for image in found
-        if build_id in (None, image.labels.get(labels.BUILD)) or image.created_at < horizon
+        if build_id is None
+        or image.labels.get(labels.BUILD) in {build_id, *killed}
+        or image.created_at < horizon
     ]
     return [image.id for image in sorted(mine, key=lambda image: image.created_at, reverse=True)]

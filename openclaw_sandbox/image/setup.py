@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from openclaw_sandbox.errors import EngineError
 from openclaw_sandbox.image.base import Base, BaseFinder, choose_architecture
-from openclaw_sandbox.image.build import Build, build_image, stage_labels, sweep
+from openclaw_sandbox.image.build import Build, build_image, stage_labels, sweep, sweep_killed
 from openclaw_sandbox.image.bundle import bundle_contents, load_bundle, save_bundle
 from openclaw_sandbox.image.choose import BaseChoice, BaseKind, Want, why_build
+from openclaw_sandbox.image.held import build_lock, held
 from openclaw_sandbox.image.install import install_bootstrap_tool
 from openclaw_sandbox.image.outcome import Outcome
 from openclaw_sandbox.image.progress import Phase, Reporter
@@ -72,6 +73,7 @@ def set_up(bench: Bench, request: Request) -> tuple[Outcome, ...]:
         VerbFailedError: no base, a failed build, a damaged bundle. What was there before is still there.
     """
     architecture = choose_architecture(request.architecture, bench.engine_architecture)
+    sweep_killed(bench.images)
     if request.base.bundle is not None:
         return _from_bundle(bench, request, request.base.bundle, architecture)
     reach = Reach(bench.machine, mirrors=request.mirrors, ca_file=request.ca_file, env=bench.env)
@@ -181,7 +183,7 @@ class _Run:
             get_tool=self._get_tool if self._may_install() else None,
         )
         try:
-            with finder.open(self.request.base, self.request.suite) as base:
+            with held(build_lock(build_id)), finder.open(self.request.base, self.request.suite) as base:
                 return self._build(ImageName.SANDBOX, base, build_id)
         finally:
             sweep(self.bench.images, build_id)
@@ -193,7 +195,9 @@ class _Run:
             source=f"image {reference_of(ImageName.SANDBOX)}",
             suite=parent.labels.get(labels.SUITE, ""),
         )
-        return self._build(ImageName.COMMON, base, secrets.token_hex(8))
+        build_id = secrets.token_hex(8)
+        with held(build_lock(build_id)):
+            return self._build(ImageName.COMMON, base, build_id)
 
     def _build(self, name: ImageName, base: Base, build_id: str) -> str:
         build = Build(

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from openclaw_sandbox.errors import VerbFailedError
 from openclaw_sandbox.image.aptfiles import AptFiles
 from openclaw_sandbox.image.base import Base
-from openclaw_sandbox.image.build import Build, build_image, stages, sweep
+from openclaw_sandbox.image.build import Build, build_image, stages, sweep, sweep_killed
+from openclaw_sandbox.image.held import build_lock, held
 from openclaw_sandbox.image.progress import Phase, Reporter
 from openclaw_sandbox.image.recipes import ImageName, recipe
 from openclaw_sandbox.spec import labels
 from tests.unit.image.fakes import Ears, FakeStore, image
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 RECIPE = recipe(ImageName.SANDBOX)
 BUILD = Build(
@@ -80,6 +86,30 @@ def test_stages_of_this_build_and_forgotten_ones_go_newest_first() -> None:
     ]
     assert stages(found, "mine") == ["b", "a", "d"]
     assert set(stages(found, None)) == {"a", "b", "c", "d"}
+
+
+def test_what_a_killed_build_left_goes_with_the_next_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    store = FakeStore()
+    for build in ("aa", "bb", "../cc"):
+        store.add(image(build, created_at="2999-01-01T00:00:00Z", role="build", build=build))
+    build_lock("aa").touch()  # and nobody holds it
+    (tmp_path.parent / "cc.lock").touch()
+    with held(build_lock("bb")):
+        sweep_killed(store)
+        assert set(store.images) == {"bb", "../cc"}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_no_build_was_killed_the_engine_is_not_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    store = FakeStore()
+    store.labelled = None  # type: ignore[method-assign,assignment]  (whoever asks, fails)
+    sweep_killed(store)
 
 
 def test_sweeping_waits_for_the_engine_to_let_go_of_a_broken_build(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,8 +126,11 @@ class Ui:
         return stream.isatty() and os.environ.get("TERM") != "dumb"
 
     def _err(self, text: str) -> None:
-        with contextlib.suppress(OSError):  # nobody reads it: that changes nothing
+        try:
             sys.stderr.write(f"{text}\n")
+        except OSError:  # nobody reads it: that changes nothing, the exit status included
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _json_text(value: Any, *, indent: int | None = None) -> str:

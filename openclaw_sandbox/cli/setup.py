@@ -83,10 +83,11 @@ def setup(
         raise UsageError("--check and --uninstall build nothing: use each of them alone.")
     if uninstall:
         return _uninstall(context, ui, force=force, dry_run=dry_run)
-    from openclaw_sandbox.image.choose import parse_base, parse_image, parse_suite
+    from openclaw_sandbox.image.choose import parse_architecture, parse_base, parse_image, parse_suite
+    from openclaw_sandbox.image.mirrors import check_url
     from openclaw_sandbox.image.setup import Request
 
-    if save:
+    if save is not None:
         _require_place(save)
     names = tuple(parse_image(name) for name in image or ("sandbox",))
     if check:
@@ -94,9 +95,9 @@ def setup(
     request = Request(
         images=names,
         base=parse_base(base),
-        mirrors=tuple(mirror or ()),
+        mirrors=tuple(check_url(url) for url in mirror or ()),
         suite=None if suite is None else parse_suite(suite),
-        architecture=arch,
+        architecture=None if arch is None else parse_architecture(arch),
         ca_file=ca_file,
         force=force,
         may_install=install_engine,

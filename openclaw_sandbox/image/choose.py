@@ -84,6 +84,20 @@ def parse_suite(text: str) -> str:
     )
 
 
+def parse_architecture(text: str) -> str:
+    """An architecture's name, as the distribution's packages have it; it goes where a release's name goes.
+
+    Raises:
+        UsageError: it cannot be one.
+    """
+    if re.fullmatch(r"[a-z][a-z0-9-]*", text):
+        return text
+    raise UsageError(
+        f"--arch: {text!r} is not the name of an architecture.",
+        hint="Write it as Debian does: amd64, arm64.",
+    )
+
+
 def parse_image(text: str) -> ImageName:
     """The image of this name.
 

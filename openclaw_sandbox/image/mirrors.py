@@ -24,12 +24,22 @@ def check_url(url: str) -> str:
     Raises:
         UsageError: it is none.
     """
-    if not re.fullmatch(r"https?://[^/\s]\S*", url):
+    if not re.fullmatch(r"https?://[^/\s]\S*", url) or not _has_host(url):
         raise UsageError(
             f"--mirror: {without_password(url)!r} is not the URL of a package mirror.",
             hint="It begins with http:// or https://; its folder holds dists/ and pool/.",
         )
     return url.rstrip("/")
+
+
+def _has_host(url: str) -> bool:
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets or a port that make no sense
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,11 @@ WRONG = [
     (["--suite", "--setup-hook=id"], "'--setup-hook=id' is not the name of a release", "bookworm"),
     (["--suite", "../bookworm"], "'../bookworm' is not the name of a release", "bookworm"),
     (["--suite", ""], "'' is not the name of a release", "bookworm"),
+    (["--save", ""], "--save: . is a folder", "--save ./bundle.tar"),
+    (["--arch", "a b"], "'a b' is not the name of an architecture", "amd64"),
+    (["--arch", ""], "'' is not the name of an architecture", "amd64"),
+    (["--mirror", ""], "--mirror: '' is not the URL", ""),
+    (["--mirror", "http://["], "--mirror: 'http://[' is not the URL", ""),
     (["--bogus"], "No such option: --bogus", "setup --help"),
 ]
 

@@ -24,8 +24,9 @@ WRONG = [
     (["--save", ""], "--save: . is a folder", "--save ./bundle.tar"),
     (["--arch", "a b"], "'a b' is not the name of an architecture", "amd64"),
     (["--arch", ""], "'' is not the name of an architecture", "amd64"),
-    (["--mirror", ""], "--mirror: '' is not the URL", ""),
-    (["--mirror", "http://["], "--mirror: 'http://[' is not the URL", ""),
+    (["--mirror", ""], "--mirror: '' is not the URL", "http://"),
+    (["--mirror", "http://["], "--mirror: 'http://[' is not the URL", "http://"),
+    (["--mirror", "http://m:99999"], "--mirror: 'http://m:99999' is not the URL", "http://"),
     (["--bogus"], "No such option: --bogus", "setup --help"),
 ]
 

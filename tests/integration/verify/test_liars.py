@@ -167,7 +167,7 @@ def test_with_no_interpreter_at_all_the_unknown_is_no_pass(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("openclaw_sandbox.verify.run.gather", lambda: None)
+    monkeypatch.setattr("openclaw_sandbox.verify.place.gather", lambda: None)
     image = built(dockerfile, **({"liar": LIAR_SH} if dockerfile is DOCKERFILE else {}))
     with bench(tmp_path, octest_name("verify"), image=image) as place:
         report = place.verify()

@@ -14,7 +14,7 @@ from openclaw_sandbox.engine import open_engine
 from openclaw_sandbox.errors import SandboxConflictError
 from openclaw_sandbox.lifecycle.ensure import draw_blueprint, ensure
 from openclaw_sandbox.verify.model import Severity, Verdict
-from openclaw_sandbox.verify.run import NoSuchContainerError, TamperedError
+from openclaw_sandbox.verify.place import NoSuchContainerError, TamperedError
 from tests.integration.verify.bench import Bench, bench
 
 if TYPE_CHECKING:

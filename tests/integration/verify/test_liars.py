@@ -139,7 +139,7 @@ def test_whatever_the_image_brings_every_probe_is_judged(
         assert _left(tmp_path) == []
 
 
-@pytest.mark.parametrize("dockerfile", [DOCKERFILE, NO_PYTHON, NOTHING], ids=["lies", "no-python", "nothing"])
+@pytest.mark.parametrize("dockerfile", [DOCKERFILE, NOTHING], ids=["lies", "nothing"])
 def test_a_running_one_is_judged_through_its_workspace(
     dockerfile: bytes, built: Callable[..., str], octest_name: Callable[[str], str], tmp_path: Path
 ) -> None:
@@ -178,6 +178,17 @@ def test_with_no_interpreter_at_all_the_unknown_is_no_pass(
     assert (caps.verdict, caps.observer) == (Verdict.BLOCKED, Observer.HOST)
     assert report.interpreter == ""
     assert "the image's python3" in " ".join(report.notes)
+
+
+def test_another_image_is_found_out(
+    built: Callable[..., str], image: str, octest_name: Callable[[str], str], tmp_path: Path
+) -> None:
+    other = built(NO_PYTHON)
+    with bench(tmp_path, octest_name("verify"), image=image) as place:
+        report = place.verify(lambda body: body.update(Image=other), only=("fs.", "ps."))
+    assert {r.probe.id: r.probe.setting for r in report.failures(Severity.LOW)} == {
+        "fs.image": "docker.image"
+    }
 
 
 def test_nothing_of_the_image_is_loaded(

@@ -33,7 +33,9 @@ def _mighty(body: dict[str, Any]) -> None:
     host |= {"SecurityOpt": ["seccomp=unconfined"], "MaskedPaths": [], "ReadonlyPaths": [], "Init": False}
     host |= {"NetworkMode": "host", "PidMode": "host", "IpcMode": "host", "UTSMode": "host"}
     host |= {"CgroupnsMode": "host", "PidsLimit": 0, "Memory": 0, "MemorySwap": 0, "NanoCpus": 0}
-    host |= {"ShmSize": 256 << 20, "Ulimits": []}
+    host |= {"ShmSize": 256 << 20, "Ulimits": [], "CgroupParent": "/octest", "OomKillDisable": True}
+    host |= {"ExtraHosts": ["api.example:192.0.2.1"], "RestartPolicy": {"Name": "always"}}
+    host |= {"LogConfig": {"Type": "json-file", "Config": {}}, "PublishAllPorts": True}
     host["Devices"] = [{"PathOnHost": "/dev/kmsg", "PathInContainer": "/dev/kmsg", "CgroupPermissions": "r"}]
     for source, target in (("/", "/host"), ("/var/run/docker.sock", "/var/run/docker.sock")):
         host["Mounts"].append({"Type": "bind", "Source": source, "Target": target, "ReadOnly": True})
@@ -49,7 +51,9 @@ SHUT = {
     "the image has nothing of the kind": "fs.suid-files ps.setuid-exec",
     "it is for those who are not root": "ps.setuid0",
     "a mutation of its own opens it": """
-        fs.dotdot fs.workspace-parent ps.zombie-reaper cr.env-canary cr.files rs.nofile rs.nproc""",
+        fs.dotdot fs.workspace-parent ps.zombie-reaper cr.env-canary cr.files rs.nofile rs.nproc rs.ulimits
+        fs.hidden hi.sysctls""",
+    "a test of its own opens it": "fs.image ps.runtime",
     "the host itself may have no way there": "net.dns net.dns-udp53 net.tcp-egress net.metadata",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 from typing import TYPE_CHECKING
@@ -27,8 +28,7 @@ def sandbox_lock(state_dir: Path, name: str, *, timeout_s: float = LOCK_TIMEOUT_
         SandboxBusyError: somebody else held it for all of `timeout_s` seconds; 0 asks only once.
         StateFileError: the lock file cannot be made.
     """
-    folder = state_dir / "sandbox" / "locks"
-    path = folder / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.lock"
+    path = _lock_file(state_dir, name)
     lock = acquire(path, timeout_s=timeout_s)
     if lock is None:
         raise SandboxBusyError(
@@ -39,6 +39,29 @@ def sandbox_lock(state_dir: Path, name: str, *, timeout_s: float = LOCK_TIMEOUT_
         yield
     finally:
         lock.release()
+
+
+@contextlib.contextmanager
+def entering(state_dir: Path, name: str) -> Iterator[None]:
+    """Hold this while a command is started in container `name`, any number at once.
+
+    Whoever holds the container's lock sees the command that runs, or removes the container before it starts.
+    Without a state folder that can be written nobody else can hold that lock either.
+    """
+    path = _lock_file(state_dir, name)
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(OSError):
+            make_folder(path.parent)
+            # What `acquire` locks: filelock uses flock, too, and has no lock that several can hold.
+            descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            held.callback(os.close, descriptor)
+            give_to_owner_of(path.parent, path)
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+
+
+def _lock_file(state_dir: Path, name: str) -> Path:
+    return state_dir / "sandbox" / "locks" / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.lock"
 
 
 def acquire(path: Path, *, timeout_s: float) -> BaseFileLock | None:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import enum
 import re
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.dataclass import dataclass
-from openclaw_sandbox.errors import EngineError, SandboxError
+from openclaw_sandbox.errors import EngineError, SandboxBusyError, SandboxError
 from openclaw_sandbox.lifecycle import intents
 from openclaw_sandbox.lifecycle.busy import is_busy
 from openclaw_sandbox.lifecycle.judge import Match
+from openclaw_sandbox.lifecycle.locks import sandbox_lock
 from openclaw_sandbox.lifecycle.pool import in_parallel
 from openclaw_sandbox.lifecycle.recreate import forget
 from openclaw_sandbox.lifecycle.registry import Kind, Source
@@ -27,6 +29,7 @@ from openclaw_sandbox.spec import labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from openclaw_sandbox.engine.base import Observed
     from openclaw_sandbox.lifecycle.fleet import Fleet
@@ -224,14 +227,24 @@ def _do(step: Step, fleet: Fleet) -> Step:
     if step.doing is not Doing.REMOVE or item is None or item.observed is None:
         return step
     try:
-        if _may_be_busy(item) and is_busy(fleet.engine, item.observed.id):
-            return replace(step, doing=Doing.KEEP, reason=f"{step.reason}; but a command runs in it")
-        if _was_used_since(item, fleet):
-            return replace(step, doing=Doing.KEEP, reason="it was used just now")
-        fleet.engine.remove(item.observed.id, force=True)
+        with _nobody_enters(item, fleet):
+            if _may_be_busy(item) and is_busy(fleet.engine, item.observed.id):
+                return replace(step, doing=Doing.KEEP, reason=f"{step.reason}; but a command runs in it")
+            if _was_used_since(item, fleet):
+                return replace(step, doing=Doing.KEEP, reason="it was used just now")
+            fleet.engine.remove(item.observed.id, force=True)
+    except SandboxBusyError:
+        return replace(step, doing=Doing.KEEP, reason="somebody makes or enters it at this moment")
     except EngineError as error:
         return replace(step, error=error)
     return step
+
+
+def _nobody_enters(item: Item, fleet: Fleet) -> AbstractContextManager[None]:
+    """Held from the look at what runs in a scope's container to its removal."""
+    if item.role is not Role.SANDBOX:
+        return nullcontext()
+    return sandbox_lock(fleet.state_dir, item.name, timeout_s=0)
 
 
 def _was_used_since(item: Item, fleet: Fleet) -> bool:

@@ -17,6 +17,7 @@ from openclaw_sandbox.lifecycle.counters import Meter
 from openclaw_sandbox.lifecycle.diskwatch import DiskWatch
 from openclaw_sandbox.lifecycle.ensure import Blueprint, Ready, create, ensure, make
 from openclaw_sandbox.lifecycle.execute import Bounds, Ending, Execution, exit_status
+from openclaw_sandbox.lifecycle.locks import entering
 from openclaw_sandbox.lifecycle.make import discard
 from openclaw_sandbox.lifecycle.plan import OnBusy
 from openclaw_sandbox.lifecycle.reaper import MARK, Reaper, boot_ticks
@@ -182,7 +183,8 @@ def _run_in(
         stdin=streams.stdin is not None,
     )
     try:
-        started = engine.exec_start(ready.container_id, spec)
+        with _entering(ready, blueprint):
+            started = engine.exec_start(ready.container_id, spec)
     except BaseException as error:
         if not isinstance(error, EngineError) or isinstance(error, EngineUnavailableError):
             with contextlib.suppress(EngineError):  # it may have started
@@ -192,6 +194,13 @@ def _run_in(
     reaper.exec_id = started.exec_id
     command = _ExecCommand(engine, started.exec_id, started.stream, reaper)
     return _drive(command, Site(blueprint, engine, ready.container_id), request, streams)
+
+
+def _entering(ready: Ready, blueprint: Blueprint) -> contextlib.AbstractContextManager[None]:
+    """The scope's container is anybody's to replace while it is idle; one of its own is nobody else's."""
+    if ready.name != blueprint.spec.name:
+        return contextlib.nullcontext()
+    return entering(blueprint.policy.state_dir, ready.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,10 +94,14 @@ def _displace(policy: EffectivePolicy, engine: Engine) -> tuple[Observed, ...]:
     listed = engine.list(labels=[f"{labels.SANDBOX}=1", f"{labels.SESSION_KEY}={SHARED}"])
     mounting = (found for found in listed if any(mount.source == root for mount in found.mounts))
     seeing = [found for found in mounting if not _is_past(found)]
-    for container in seeing:
-        _refuse_if_in_use(container, policy, engine)
-    for container in seeing:
-        engine.remove(container.id, force=True)
+    with contextlib.ExitStack() as locks:
+        for container in seeing:
+            if not what_for(container):
+                locks.enter_context(sandbox_lock(policy.state_dir, container.name))
+        for container in seeing:
+            _refuse_if_in_use(container, policy, engine)
+        for container in seeing:
+            engine.remove(container.id, force=True)
     return tuple(seeing)
 
 

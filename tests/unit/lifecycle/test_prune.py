@@ -10,6 +10,7 @@ import pytest
 from openclaw_sandbox.engine.base import ContainerState
 from openclaw_sandbox.errors import EngineError, EngineLostError
 from openclaw_sandbox.lifecycle import intents
+from openclaw_sandbox.lifecycle.locks import entering
 from openclaw_sandbox.lifecycle.prune import Doing, Step, Thing, carry_out, plan_containers
 from openclaw_sandbox.lifecycle.registry import Kind
 from openclaw_sandbox.spec import labels
@@ -350,6 +351,17 @@ def test_a_detached_command_that_waits_for_a_killed_makers_word_goes(
     intent.release()
     prune(house)
     assert (house.engine.names, house.intents()) == ([name] if left else [], [])
+
+
+def test_one_that_a_command_enters_at_this_moment_stays(house: House) -> None:
+    """The engine does not know of that command yet."""
+    used(house, idle_ms=25 * HOUR)
+    with entering(house.state_dir, NAME):
+        (step,) = prune(house)
+    assert (step.doing, step.reason) == (Doing.KEEP, "somebody makes or enters it at this moment")
+    assert house.engine.names == [NAME]
+    prune(house)
+    assert house.engine.names == []
 
 
 def test_an_engine_that_goes_away_ends_it(house: House) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ from openclaw_sandbox.lifecycle import intents
 from openclaw_sandbox.lifecycle.blueprint import draw_blueprint, masks_fixed
 from openclaw_sandbox.lifecycle.ensure import draw_scope, ensure
 from openclaw_sandbox.lifecycle.ensure_all import ensure_all, remake_shared
+from openclaw_sandbox.lifecycle.locks import entering
 from openclaw_sandbox.lifecycle.shared import is_scope_folder
 from openclaw_sandbox.spec import labels
 from tests.unit.lifecycle.sandboxes import House, config
@@ -207,6 +210,26 @@ def test_it_comes_back_when_the_new_workspace_cannot_be_used(
             draw_blueprint(policy, house.engine, now_ms=1, on_displaced=went.append)
     for container in went:
         remake(container)
+    assert house.engine.names == ["openclaw-sbx-shared"]
+
+
+def test_a_command_that_enters_it_at_this_moment_is_waited_for(tmp_path: Path) -> None:
+    house = shared(tmp_path)
+    house.ensure()
+    entered = threading.Event()
+
+    def enter() -> None:
+        with entering(house.state_dir, "openclaw-sbx-shared"):
+            entered.set()
+            time.sleep(0.2)
+            busy(house, "openclaw-sbx-shared")
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    entered.wait(10)
+    with pytest.raises(SandboxBusyError):
+        house.ensure("agent:own:a")
+    thread.join()
     assert house.engine.names == ["openclaw-sbx-shared"]
 
 

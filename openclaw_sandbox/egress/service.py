@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.egress.helpers import (
@@ -96,9 +96,12 @@ def ensure_forwarder(
     engine: Engine,
     container_id: str,
     *,
+    called: str = "",
     log: Callable[[str], None] = lambda _line: None,
 ) -> None:
     """A forwarder on the loopback of a running sandbox, and the gateway knows that it listens.
+
+    `called`: the sandbox's name in the log, if it will have another one than now.
 
     Raises:
         EgressError: the sandbox does not run, or the forwarder does not come up.
@@ -106,6 +109,7 @@ def ensure_forwarder(
     sandbox = engine.inspect(container_id)
     if sandbox is None or not sandbox.running:
         raise EgressError("The sandbox does not run: it cannot get a way out.")
+    sandbox = replace(sandbox, name=called or sandbox.name)
     ticket = ticket_of(gateway.place, sandbox)
     if ticket in gateway.health.forwarders:
         return

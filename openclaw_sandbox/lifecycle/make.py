@@ -73,7 +73,7 @@ def make(
     container_id, warnings = create(staged, blueprint, engine)
     try:
         start(engine, container_id, spec)
-        open_way_out(policy, engine, container_id, log=log)
+        open_way_out(policy, engine, container_id, called=spec.name, log=log)
         if staged is not spec:
             log(f"running the setup command (at most {SETUP_TIMEOUT_S:g} s)")
             run_setup(container_id, policy, engine, show=show or log)

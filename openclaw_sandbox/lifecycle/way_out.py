@@ -17,9 +17,12 @@ def open_way_out(
     engine: Engine,
     container_id: str,
     *,
+    called: str = "",
     log: Callable[[str], None] = lambda _line: None,
 ) -> None:
     """Give a running sandbox its way to the egress gateway; without allowed hosts there is nothing to do.
+
+    `called`: the name that it will have, if that is another one than now.
 
     Raises:
         ConfigError, EngineError: as `ensure_gateway` and `ensure_forwarder`. The sandbox has no network then.
@@ -29,7 +32,7 @@ def open_way_out(
     from openclaw_sandbox.egress.service import ensure_forwarder, ensure_gateway
 
     gateway = ensure_gateway(policy, engine, env=os.environ, log=log)
-    ensure_forwarder(gateway, engine, container_id, log=log)
+    ensure_forwarder(gateway, engine, container_id, called=called, log=log)
 
 
 def close_way_out(policy: EffectivePolicy, engine: Engine, container_id: str) -> None:

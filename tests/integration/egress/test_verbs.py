@@ -90,6 +90,8 @@ def test_a_setup_command_has_the_way_out(box: Box) -> None:
     box.sandbox.configure(docker={"dns": [box.world.address], "setupCommand": command})
     done = box.sandbox.run("cat", "/workspace/setup.txt")
     assert done.text.startswith("world"), done.said
+    records = json.loads(box.sandbox.tool("egress", "log", "--json").text)["records"]
+    assert {record["sandbox"] for record in records} == {box.sandbox.name}, "not its name while it is set up"
 
 
 def detached(box: Box, script: str) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Connected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 #: Read at once. What a side does not take is held, by hundreds of connections: it must not be much.
-CHUNK = 1 << 16
+CHUNK = 1 << 17
 #: What is still to be sent when a connection ends has so long.
 _LINGER_S = 300.0
 #: All connections read into this one; what is kept of it is copied.
@@ -117,6 +117,17 @@ class Ends:
         found = self.writer.transport.get_protocol()
         assert isinstance(found, Connection)  # noqa: S101  (no other kind is made here)
         return found
+
+    async def write(self, data: bytes, timeout_s: float) -> None:
+        """Send; while the other side takes nothing, wait.
+
+        Raises:
+            OSError: it is gone, or has taken too little for `timeout_s` seconds (TimeoutError).
+        """
+        self.writer.write(data)
+        if self.connection.is_full or self.writer.transport.is_closing():
+            async with asyncio.timeout(timeout_s):
+                await self.writer.drain()
 
     def close(self) -> None:
         """End it. What is still to be sent has a while: a side that never reads holds nothing."""

@@ -68,9 +68,7 @@ class _Upstream:
 
     async def send(self, event: Any) -> None:
         if data := self.http.send(event):
-            self.ends.writer.write(data)
-            async with asyncio.timeout(self.idle_s):
-                await self.ends.writer.drain()
+            await self.ends.write(data, self.idle_s)
 
 
 class _Service:
@@ -147,9 +145,7 @@ class _Service:
     async def _write(self, event: Any) -> None:
         try:
             if data := self._http.send(event):
-                self._session.ends.writer.write(data)
-                async with asyncio.timeout(self._session.limits.idle_s):
-                    await self._session.ends.writer.drain()
+                await self._session.ends.write(data, self._session.limits.idle_s)
         except (OSError, h11.LocalProtocolError):  # TimeoutError is an OSError: it takes nothing any more
             self._session.ends.abort()
             raise _ClientGoneError from None

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _GREETING_S = 10.0
 #: File descriptors that are not for clients: the log, the loop, look-ups, the settings.
 _RESERVED_FILES = 64
+#: Of all sandboxes together: what a gateway's 256 MiB hold if none of them takes what it asked for.
+_MOST = 1024
 _TOO_MANY = b"openclaw-sandbox: too many connections at one time\n"
 _BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nConnection: close\r\n"
@@ -65,7 +67,7 @@ class Gateway:
         self._accounts: dict[str, Account] = {}
         self._forwarders: Counter[str] = Counter()
         self._open = 0
-        self._most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2 - _RESERVED_FILES
+        self._most = min(_MOST, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2 - _RESERVED_FILES)
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """A connection from a forwarder, or from the tool that asks for the gateway's health."""

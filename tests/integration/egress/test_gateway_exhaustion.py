@@ -7,7 +7,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from openclaw_sandbox.egress import session, upstream
+from openclaw_sandbox.egress import gateway, session, upstream
 from openclaw_sandbox.egress.ends import Connection
 from openclaw_sandbox.egress.forwarder import Forwarder
 from tests.greetings import real_hello
@@ -174,6 +174,22 @@ def test_a_client_that_takes_nothing(on_bench: Any) -> None:
             writer.transport.abort()
 
     on_bench(test, replace(QUICK, idle_s=1.0))
+
+
+def test_all_sandboxes_together_get_what_the_gateway_can_hold(
+    on_bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(here: Bench) -> None:
+        quiet = [await asyncio.open_connection("127.0.0.1", here.port) for _ in range(5)]
+        await asyncio.sleep(0.1)
+        assert b" 503 " in await here.send(b"GET http://a.example/ HTTP/1.1\r\n\r\n")
+        for _, writer in quiet:
+            writer.close()
+        await asyncio.sleep(0.1)
+        assert b" 403 " in await here.send(b"GET http://a.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n")
+
+    monkeypatch.setattr(gateway, "_MOST", 5)
+    on_bench(test)
 
 
 def test_names_that_never_resolve_do_not_take_the_others_look_ups(

@@ -99,6 +99,12 @@ class RemoteTransport:
             ) from None
 
     def _dead(self, error: Exception) -> EngineDeadError:
+        if "paramiko" in str(error):  # what the SDK needs for ssh, and does not bring along
+            return EngineDeadError(
+                f"The engine at {self.address} ({self._endpoint.source}) is reached by ssh, and that needs the "
+                "Python package paramiko.",
+                hint="Install it beside this tool: pip install paramiko",
+            )
         return EngineDeadError(
             f"The engine at {self.address} ({self._endpoint.source}) cannot be reached.",
             hint="Correct DOCKER_HOST or the docker context, or start that engine.",

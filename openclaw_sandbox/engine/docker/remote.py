@@ -101,7 +101,7 @@ class RemoteTransport:
     def _dead(self, error: Exception) -> EngineDeadError:
         if "paramiko" in str(error):  # what the SDK needs for ssh, and does not bring along
             return EngineDeadError(
-                f"The engine at {self.address} ({self._endpoint.source}) is reached by ssh, and that needs the "
+                f"The engine at {self.address} ({self._endpoint.source}) is reached by ssh, which needs the "
                 "Python package paramiko.",
                 hint="Install it beside this tool: pip install paramiko",
             )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from openclaw_sandbox.engine.images import Belonging
 from openclaw_sandbox.image.build import sweep
-from openclaw_sandbox.image.recipes import BUILD_ROLE, GATEWAY_REFERENCE, ImageName, reference_of
+from openclaw_sandbox.image.recipes import BUILD_ROLE, GATEWAY_REFERENCE, IMAGE_ROLE, ImageName, reference_of
 from openclaw_sandbox.spec import labels
 
 if TYPE_CHECKING:
@@ -110,7 +110,9 @@ def _image(image: ImageInfo, users: Mapping[str, str]) -> Item:
 
 
 def _is_ours(container: Observed) -> bool:
-    return any(key in container.labels for key in (labels.VERSION, labels.STATE, labels.ROLE))
+    """Every container has the labels of its image, so those of our images tell nothing: anybody runs them."""
+    role = container.labels.get(labels.ROLE, IMAGE_ROLE)
+    return labels.STATE in container.labels or role != IMAGE_ROLE
 
 
 def _container(item: Observed, state: str, exists: Callable[[str], bool]) -> Item:

@@ -68,6 +68,18 @@ def test_foreign_containers_are_not_listed_and_keep_the_image_they_use() -> None
     assert removal.staying[-1].kept == "the container gateway's uses it"
 
 
+def test_a_container_that_somebody_else_made_of_our_image_is_not_ours() -> None:
+    """It has every label of the image."""
+    removal = plan(container("docker-run", role="image", version="1", recipe="sha256:r", suite="bookworm"))
+    assert "docker-run" not in names(removal.items)
+    assert removal.staying[-1].kept == "the container docker-run uses it"
+
+
+def test_helpers_and_what_a_build_left_are_ours() -> None:
+    removal = plan(container("gateway", role="gateway", version="1"), container("stage", role="build"))
+    assert {"gateway", "stage"} <= set(names(removal.going))
+
+
 def test_an_image_built_on_ours_is_not_ours() -> None:
     removal = plan_removal(
         containers=[],

@@ -96,6 +96,7 @@ class StateFacts:
 
     folder: str
     registry_problem: str = ""
+    registry_hint: str = ""  # what only its owner can do about it; empty: --fix mends it
     workspace_problems: tuple[tuple[str, str, str], ...] = ()  # agent, problem, hint
     half_made_markers: bool = False
 

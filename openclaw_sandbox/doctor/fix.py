@@ -29,7 +29,7 @@ def fixes(facts: Facts, fleet: Fleet | None, set_up: Callable[[ImageName], str] 
     """What would be done. `set_up` builds an image of ours; None where that must not be tried."""
     if fleet is None or facts.engine.info is None:
         return
-    if facts.state.registry_problem:
+    if facts.state.registry_problem and not facts.state.registry_hint:
         words = "Set the damaged registry aside and rebuild it from the labels of the containers."
         yield Fix(finding="state.registry", words=words, run=lambda: _rebuilt(fleet))
     half_made = facts.containers.half_made if facts.containers is not None else ()

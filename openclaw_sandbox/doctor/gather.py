@@ -113,9 +113,11 @@ class Gatherer:
         return None if state.registry_problem else container_facts(fleet)
 
     def _state(self) -> StateFacts:
+        problem, hint = registry_problem(self.state_dir)
         return StateFacts(
             folder=str(self.state_dir),
-            registry_problem=registry_problem(self.state_dir),
+            registry_problem=problem,
+            registry_hint=hint,
             workspace_problems=tuple(_workspaces(self.policies)),
             half_made_markers=intents.any_declared(self.state_dir),
         )
@@ -320,8 +322,8 @@ def _is_impostor(container: Observed) -> bool:
     return not container.labels.get(labels.SESSION_KEY)
 
 
-def registry_problem(state_dir: Path) -> str:
-    """What is wrong with the registry's files, without mending them."""
+def registry_problem(state_dir: Path) -> tuple[str, str]:
+    """What is wrong with the registry's files, without mending them; and what only their owner can do."""
     from openclaw_sandbox.lifecycle import registry_file
 
     for kind in Kind:
@@ -329,10 +331,10 @@ def registry_problem(state_dir: Path) -> str:
         try:
             registry_file.read(path)
         except registry_file.DamagedError:
-            return f"The registry {path} is damaged."
+            return f"The registry {path} is damaged.", ""
         except StateFileError as error:
-            return error.brief
-    return ""
+            return error.brief, error.hint or "Look at that file."
+    return "", ""
 
 
 def _workspaces(policies: tuple[EffectivePolicy, ...]) -> Iterator[tuple[str, str, str]]:

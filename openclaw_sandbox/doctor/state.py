@@ -17,7 +17,8 @@ def check_state(facts: Facts) -> Iterator[Finding]:
     """The registry, the workspaces, the way out."""
     state = facts.state
     if state.registry_problem:
-        yield fail("state.registry", state.registry_problem, "openclaw-sandbox doctor --fix")
+        hint = state.registry_hint or "openclaw-sandbox doctor --fix"
+        yield fail("state.registry", state.registry_problem, hint)
     else:
         yield ok("state.registry", "The registry can be read.")
     for agent, problem, hint in state.workspace_problems:

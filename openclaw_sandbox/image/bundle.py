@@ -182,7 +182,8 @@ def _cannot_write(path: Path, error: OSError) -> UsageError | VerbFailedError:
 
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return VerbFailedError(
-            f"The disk is full: {path} was not written.", hint="Free some space, or name a file on a larger disk."
+            f"The disk is full: {path} was not written.",
+            hint="Free some space, or name a file on a larger disk.",
         )
     return UsageError(f"--save: {path} cannot be written: {error.strerror}.")
 

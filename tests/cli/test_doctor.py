@@ -71,6 +71,19 @@ def test_there_is_nothing_to_mend_without_an_engine(tool: Tool) -> None:
     assert "nothing that this tool can mend" in done.said
 
 
+def test_a_link_in_the_registrys_place_is_left_alone_and_its_owner_told(tool: Tool) -> None:
+    folder = tool.state / "sandbox"
+    folder.mkdir(parents=True)
+    victim = tool.home / "victim"
+    victim.write_text("precious")
+    (folder / "containers.json").symlink_to(victim)
+    done = tool("doctor", "--only", "state.registry", "--fix", "--yes", "--json")
+    (check,) = done.document["checks"]
+    assert (done.status, check["status"], done.document["fixed"]) == (1, "fail", [])
+    assert check["fix"].startswith("Move it away")
+    assert victim.read_text() == "precious"
+
+
 def test_the_page(tool: Tool) -> None:
     path = tool.home / "report.html"
     tool("doctor", "--html", path)

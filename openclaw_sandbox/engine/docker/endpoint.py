@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
 _MAX_SOCKET_PATH = 107  # sun_path, less its NUL
+_PASSWORD = re.compile(r"://[^/@]*:[^/]*@")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,7 @@ def _from_host(host: str, env: Mapping[str, str]) -> Endpoint:
         host = f"unix://{host}"
     if problem := _problem(host):
         raise UsageError(
-            f"DOCKER_HOST={host!r} {problem}.",
+            f"DOCKER_HOST={_shown(host)!r} {problem}.",
             hint="Use unix:///path/to/docker.sock, tcp://host:port or ssh://user@host, or unset DOCKER_HOST.",
         )
     verify = env.get("DOCKER_TLS_VERIFY", "") not in ("", "0", "false")
@@ -72,10 +73,16 @@ def _problem(url: str) -> str:
     """Why this cannot be the address of an engine; empty if it can."""
     if not re.match(r"(unix:///.|tcp://[^/-]|ssh://[^/-])", url) or not _has_host(url):
         return "is not the address of an engine"
+    if _PASSWORD.search(url):
+        return "holds a password, which no engine takes there"
     path = url.removeprefix("unix://") if url.startswith("unix://") else ""
     if len(os.fsencode(path)) > _MAX_SOCKET_PATH:
         return f"is longer than the {_MAX_SOCKET_PATH} bytes that a socket's path may have"
     return ""
+
+
+def _shown(url: str) -> str:
+    return _PASSWORD.sub("://***@", url)
 
 
 def _has_host(url: str) -> bool:
@@ -124,7 +131,7 @@ def _from_context(name: str, env: Mapping[str, str]) -> Endpoint:
         )
     if problem := _problem(host):
         raise UsageError(
-            f"The docker context {name!r} names {host!r}, which {problem}.",
+            f"The docker context {name!r} names {_shown(host)!r}, which {problem}.",
             hint="Choose another one: docker context use default",
         )
     tls = folder / "tls" / store / "docker"

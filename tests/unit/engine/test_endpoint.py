@@ -60,6 +60,7 @@ def test_docker_host(host: str, url: str, socket_path: str | None) -> None:
         *("http://10.0.0.7", "fd://3", "npipe:////./pipe/docker_engine", "unix:///" + "x" * 120),
         *("tcp://[", "tcp://[::1", "tcp://:2375", "tcp://h:0", "tcp://h:99999", "tcp://h:x", "tcp://-oA=b:1"),
         *("ssh://user@", "ssh://-oProxyCommand=true", "ssh://h:99999"),
+        *("tcp://ann:hunter2@h:1", "ssh://ann:hunter2@h", "tcp://:hunter2@h", "http://ann:hunter2@h"),
     ],
 )
 def test_a_bad_docker_host_is_said_by_name(host: str, tmp_path: Path) -> None:
@@ -67,8 +68,9 @@ def test_a_bad_docker_host_is_said_by_name(host: str, tmp_path: Path) -> None:
         find_endpoint({"DOCKER_HOST": host})
     assert "unset DOCKER_HOST" in caught.value.hint
     write_context(tmp_path, "odd", context_of(host))
-    with pytest.raises(UsageError, match="context 'odd'"):
+    with pytest.raises(UsageError, match="context 'odd'") as second:
         find_endpoint({"DOCKER_CONTEXT": "odd", "DOCKER_CONFIG": str(tmp_path)})
+    assert "hunter2" not in f"{caught.value}{second.value}"
 
 
 @pytest.mark.parametrize(

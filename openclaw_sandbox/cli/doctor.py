@@ -60,6 +60,8 @@ def doctor(
     from openclaw_sandbox.cli.render.doctor import report_json, report_text
 
     ui = Ui(as_json=as_json, quiet=quiet, verbose=verbose, color=color)
+    if html is not None:
+        _require_place(html)
     job = _Job(ui=ui, context=context, only=tuple(only or ()), offline=offline)
     facts, fleet = job.look()
     findings = job.examine(facts)
@@ -235,12 +237,25 @@ def _redacted(findings: tuple[Finding, ...], secrets: frozenset[str]) -> Iterato
         yield replace(finding, message=hide(finding.message), fix=hide(finding.fix), details=details)
 
 
+def _require_place(path: Path) -> None:
+    """Before anything is tried whose result could not be written down."""
+    folder = path.absolute().parent
+    if not os.path.isdir(folder):  # noqa: PTH112  (a folder that may not be looked into is none, and no error)
+        raise _unwritable(path, f"the folder {folder} does not exist")
+    if os.path.isdir(path):  # noqa: PTH112  (as above)
+        raise _unwritable(path, "it is a folder")
+    if not os.access(folder, os.W_OK):
+        raise _unwritable(path, f"the folder {folder} is not yours to write to")
+
+
+def _unwritable(path: Path, why: str) -> VerbFailedError:
+    return VerbFailedError(f"The page {path} cannot be written: {why}.", hint="Name another file.")
+
+
 def _write_page(path: Path, findings: tuple[Finding, ...], report: Report | None) -> None:
     from openclaw_sandbox.cli.render.page import page
 
     try:
         path.write_text(page(findings, report, host=os.uname().nodename), encoding="utf-8")
     except OSError as error:
-        raise VerbFailedError(
-            f"The page {path} cannot be written: {error.strerror}.", hint="Name another file."
-        ) from None
+        raise _unwritable(path, error.strerror or str(error)) from None

@@ -90,4 +90,7 @@ def test_the_page(tool: Tool) -> None:
     text = path.read_text()
     assert "No sandbox was tried." in text
     assert "engine.reachable" in text
-    assert tool("doctor", "--html", tool.home / "no" / "r.html").status == 1
+    for place, why in ((tool.home / "no" / "r.html", "does not exist"), (tool.home, "it is a folder")):
+        done = tool("doctor", "--html", place)
+        assert (done.status, done.out) == (1, b"")
+        assert why in done.said

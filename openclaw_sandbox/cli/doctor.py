@@ -140,7 +140,7 @@ class _Job:
         found = examine(facts, self.only)
         for word in self.only:
             if not any(finding.id.startswith(word.rstrip(".")) for finding in found):
-                near = nearest(facts, word)
+                near = nearest(word)
                 guess = f"Did you mean {near}? " if near else ""
                 raise UsageError(
                     f"No check is called {word}.", hint=f"{guess}See all: openclaw-sandbox doctor --json"

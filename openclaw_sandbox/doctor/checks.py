@@ -53,13 +53,26 @@ CHECKS: Mapping[Area, Callable[[Facts], Iterator[Finding]]] = {
 }
 
 
-#: Ids of which a healthy machine shows nothing, or not all. Those that end in a dot are families: what
-#: `explain` warns of has its own codes.
-_QUIET = (
+_PLAIN: Mapping[Area, str] = {
+    Area.ENGINE: (
+        "api bridge cgroup disk group inodes limits live-restore logs reachable rootless runtimes security"
+        " steady storage tcp"
+    ),
+    Area.COMPONENTS: "containerd docker floors runc runsc",
+    Area.KERNEL: "settings version",
+    Area.IMAGE: "age present recipe scan setuid updates user",
+    Area.CONFIG: "agent disk enforced exec-host findings mode posture practice-watched valid",
+    Area.CONTAINERS: "browser cis drift foreign half-made impostors orphans",
+    Area.STATE: "gateway registry workspace",
+    Area.TOOL: "completion seccomp",
+}
+#: Every id, of which a machine shows what it has. Those that end in a dot are families: what `explain` warns
+#: of has its own codes.
+KNOWN = (
+    *(f"{area.value}.{name}" for area, names in _PLAIN.items() for name in names.split()),
     *(f"containers.cis-{rule.partition(' ')[0]}" for rule in CIS),
     *(f"config.practice-{name}" for name in PRACTICES),
     *(f"config.{family}." for family in WARNINGS),
-    *("config.agent", "config.disk", "config.enforced", "components.runsc", "engine.steady", "state.gateway"),
 )
 
 
@@ -80,11 +93,11 @@ def examine(facts: Facts, only: tuple[str, ...] = ()) -> tuple[Finding, ...]:
         return tuple(found)
     chosen = [finding for finding in found if finding.id.startswith(only)]
     silent = [word for word in only if not any(finding.id.startswith(word) for finding in chosen)]
-    return (*chosen, *(_quiet(word, found) for word in silent if _is_quiet(word)))
+    return (*chosen, *(_quiet(word, found) for word in silent if _is_known(word)))
 
 
-def _is_quiet(word: str) -> bool:
-    return any(known.startswith(word) or (known.endswith(".") and word.startswith(known)) for known in _QUIET)
+def _is_known(word: str) -> bool:
+    return any(known.startswith(word) or (known.endswith(".") and word.startswith(known)) for known in KNOWN)
 
 
 def _quiet(word: str, found: list[Finding]) -> Finding:
@@ -96,8 +109,8 @@ def _quiet(word: str, found: list[Finding]) -> Finding:
     return skip(name, "It could not be looked at.") if blind else ok(name, "Nothing of this kind was found.")
 
 
-def nearest(facts: Facts, word: str) -> str:
+def nearest(word: str) -> str:
     """The id that somebody may have meant; empty if none is near."""
-    known = [finding.id for finding in examine(facts)] + [f"{area.value}." for area in Area] + list(_QUIET)
+    known = (*KNOWN, *(f"{area.value}." for area in Area))
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return near[0] if near else ""

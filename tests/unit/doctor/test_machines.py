@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from openclaw_sandbox.doctor import checks
-from openclaw_sandbox.doctor.checks import areas_of, examine, nearest
+from openclaw_sandbox.doctor.checks import KNOWN, areas_of, examine, nearest
 from openclaw_sandbox.doctor.facts import ContainerFacts, Facts, Inside, Kernel, StateFacts
 from openclaw_sandbox.doctor.model import Area, Status, scores
 from openclaw_sandbox.engine.base import ContainerState, Observed
@@ -274,9 +274,23 @@ def test_a_check_with_nothing_to_say_says_so_when_asked(word: str) -> None:
     assert (found.id, found.status) == (word.rstrip("."), Status.OK)
 
 
-def test_a_check_that_could_not_look_is_no_ok() -> None:
-    (found,) = examine(machine(containers=None), only=("containers.cis-5.4",))
-    assert found.status is Status.SKIP
+@pytest.mark.parametrize("word", ["containers.cis-5.4", "engine.api", "image.age", "components.runc"])
+def test_a_check_that_could_not_look_is_no_ok(word: str) -> None:
+    dead = replace(engine(), info=None, error=DEAD)
+    (found,) = examine(machine(engine=dead, image=None, containers=None), only=(word,))
+    assert (found.id, found.status) == (word, Status.SKIP)
+
+
+def test_every_id_is_known() -> None:
+    weak = policies(docker={"user": "0:0", "readOnlyRoot": False, "capDrop": []})
+    machines = (
+        machine(),
+        machine(policies=weak, monitors=(), gvisor="runsc", broke_off=("why",)),
+        machine(engine=engine(ROOTLESS_V1), refused_agents=(("a", "b"),), gateway_problems=()),
+    )
+    shown = {finding.id for facts in machines for finding in examine(facts)}
+    families = tuple(known for known in KNOWN if known.endswith("."))
+    assert {name for name in shown - set(KNOWN) if not name.startswith(families)} == set()
 
 
 @pytest.mark.parametrize(
@@ -290,7 +304,7 @@ def test_a_check_that_could_not_look_is_no_ok() -> None:
 )
 def test_the_nearest_id(word: str, near: str) -> None:
     assert examine(machine(), only=(word,)) == ()
-    assert nearest(machine(), word) == near
+    assert nearest(word) == near
 
 
 # ---- what explain says is said

@@ -303,7 +303,9 @@ def _verify(tar: tarfile.TarFile, item: Packed, path: Path) -> None:
     if size != item.size_bytes or digest.hexdigest() != item.sha256:
         raise _damaged(path, f"the contents of {item.file} are not what its manifest says")
     try:
-        names = names_in(_chunks(tar, item, path))
+        names = [
+            name for name in names_in(_chunks(tar, item, path)) if name not in _own_names(item.reference)
+        ]
     except DamagedArchiveError as error:
         raise _damaged(path, f"{item.file} is no archive of an image: {error}") from None
     if names:
@@ -312,6 +314,11 @@ def _verify(tar: tarfile.TarFile, item: Packed, path: Path) -> None:
             "Nothing was loaded.",
             hint=_MAKE_ONE,
         )
+
+
+def _own_names(reference: str) -> frozenset[str]:
+    """How an engine may spell, in the archive of an image, the name that it gets anyway."""
+    return frozenset({reference, f"docker.io/library/{reference}", reference.rpartition(":")[2]})
 
 
 def _load_one(images: ImageStore, tar: tarfile.TarFile, item: Packed) -> str:

@@ -67,6 +67,13 @@ def test_loading_replaces_an_older_image_of_ours(bundle: Path) -> None:
     assert store.find("sha256:old") is None
 
 
+def test_an_engine_that_saves_the_images_own_name_is_no_stranger(bundle: Path) -> None:
+    rewrite(bundle, archive_with(archive_of("sha256:1", [f"docker.io/library/{REFERENCE}", "bookworm-slim"])))
+    store = FakeStore()
+    load(bundle, store)
+    assert store.find(REFERENCE) is not None
+
+
 def rewrite(path: Path, change: Callable[[dict[str, bytes]], None]) -> None:
     with tarfile.open(path) as tar:
         files = {entry.name: (tar.extractfile(entry) or io.BytesIO()).read() for entry in tar}

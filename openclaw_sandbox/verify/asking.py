@@ -10,7 +10,7 @@ from openclaw_sandbox.engine.base import ExecSpec
 from openclaw_sandbox.errors import EngineError
 from openclaw_sandbox.verify.capabilities import NAMES
 from openclaw_sandbox.verify.judge import told_by_filter
-from openclaw_sandbox.verify.limits import size_bytes
+from openclaw_sandbox.verify.limits import ULIMITS, size_bytes
 from openclaw_sandbox.verify.model import Answer, Verdict
 from openclaw_sandbox.verify.program import Told, arguments, parse
 from openclaw_sandbox.verify.witness import available_memory_bytes, inner_id, kernel_calls
@@ -32,8 +32,8 @@ _MIB = 1 << 20
 _MARGIN = 512 * _MIB  # what this host keeps while a sandbox tries to take more than it may
 _LARGEST_FILL = 1 << 30
 _FORKS = 600  # as many as the probe starts
-_FORK_NEEDS = _MIB // 3
-_PROGRAM_NEEDS = 56 * _MIB
+_FORK_NEEDS = _MIB // 16
+_PROGRAM_NEEDS = 24 * _MIB
 _UNTRIED = Answer(verdict=Verdict.NOT_APPLICABLE, evidence="not tried: the policy sets no bound")
 _UNUSED = Answer(verdict=Verdict.NOT_APPLICABLE, evidence="not tried in a container that others use")
 
@@ -113,6 +113,7 @@ def _facts(question: Question, witness: Witness, traps: Traps) -> dict[str, Any]
         "env_canary": traps.env_canary,
         "capabilities": list(NAMES),
         "shm_bytes": spec.shm_bytes,
+        "ulimits": [[u.name, ULIMITS.get(u.name, ""), u.hard] for u in spec.ulimits],
         "nofile_hard": next((u.hard for u in spec.ulimits if u.name == "nofile"), 0),
         "memory_attempt": (spec.memory_bytes or 0) + 128 * _MIB,
         "tmp_attempt": (_tmp_bytes(spec) or 0) + 16 * _MIB,

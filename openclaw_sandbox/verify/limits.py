@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _PAGE = 4096
 #: Docker's name of a limit -> the kernel's.
-_ULIMITS = {
+ULIMITS = {
     **{
         "as": "Max address space",
         "core": "Max core file size",
@@ -138,7 +138,7 @@ def _ulimits(scene: Scene) -> Answer | None:
         return Answer(verdict=Verdict.NOT_APPLICABLE, evidence="the policy sets none")
     wide = []
     for limit in scene.spec.ulimits:
-        value = hard.get(_ULIMITS.get(limit.name, ""), "")
+        value = hard.get(ULIMITS.get(limit.name, ""), "")
         if limit.hard >= 0 and (value == "unlimited" or (value.isdecimal() and int(value) > limit.hard)):
             wide.append(f"{limit.name}={value}")
     return found(wide, f"all {len(scene.spec.ulimits)} hold")

@@ -14,6 +14,7 @@ from openclaw_sandbox.verify.inside.kit import (
     blocked,
     can_create,
     error_name,
+    found,
     in_child,
     is_open,
     mounts,
@@ -24,25 +25,24 @@ from openclaw_sandbox.verify.inside.kit import (
 
 @probe("ps.fork-limit", 20.0)
 def fork_limit() -> Answer:
-    """Sleepers up to 600; all of them end at once."""
-    reader, writer = os.pipe()
-    pids: List[int] = []
-    error = ""
-    while len(pids) < 600 and not error:
+    """Sleepers up to 600, as threads: the limit counts them like processes, and they need little memory."""
+    import threading
+
+    threading.stack_size(1 << 16)
+    over = threading.Event()
+    sleepers: List[threading.Thread] = []
+    refused = False
+    while len(sleepers) < 600 and not refused:
+        sleeper = threading.Thread(target=over.wait, daemon=True)
         try:
-            pid = os.fork()
-        except OSError as failure:
-            error = error_name(failure.errno or 0)
-            break
-        if not pid:
-            os.close(writer)
-            os.read(reader, 1)
-            os._exit(0)
-        pids.append(pid)
-    os.close(writer)
-    for pid in pids:
-        os.waitpid(pid, 0)
-    return blocked("stopped at %d (%s)" % (len(pids), error)) if error else is_open("600 processes, no limit")
+            sleeper.start()
+            sleepers.append(sleeper)
+        except RuntimeError:
+            refused = True
+    over.set()
+    for sleeper in sleepers:
+        sleeper.join()
+    return blocked("stopped at %d" % len(sleepers)) if refused else is_open("600 processes, no limit")
 
 
 def _cgroup(*names: str) -> str:
@@ -178,6 +178,22 @@ def open_files() -> Answer:
     promised = FACTS["nofile_hard"]
     over = promised and (hard > promised or hard < 0)
     return is_open("%d, promised %d" % (hard, promised)) if over else blocked("%d, at most %d" % (soft, hard))
+
+
+@probe("rs.ulimits")
+def all_ulimits() -> Answer:
+    """The kernel's table of this process against the hard limits that the host was promised, by its names."""
+    lines = text_of("/proc/self/limits").splitlines()[1:]
+    hard = {line[:26].strip(): line[26:].split()[1] for line in lines if len(line[26:].split()) > 1}
+    promised = FACTS["ulimits"]
+    if not promised:
+        return absent("the policy sets none")
+    wide = [
+        "%s=%s" % (name, hard.get(label, ""))
+        for name, label, most in promised
+        if most >= 0 and (hard.get(label) == "unlimited" or int(hard.get(label, "0")) > most)
+    ]
+    return found(wide, "all %d hold" % len(promised))
 
 
 @probe("rs.nproc")

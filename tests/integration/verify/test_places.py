@@ -15,6 +15,7 @@ from openclaw_sandbox.errors import SandboxConflictError
 from openclaw_sandbox.lifecycle.ensure import draw_blueprint, ensure
 from openclaw_sandbox.verify.model import Severity, Verdict
 from openclaw_sandbox.verify.place import NoSuchContainerError, TamperedError
+from openclaw_sandbox.verify.witness import look
 from tests.integration.verify.bench import Bench, bench
 
 if TYPE_CHECKING:
@@ -65,6 +66,23 @@ def test_the_running_sandbox_is_looked_at_and_left_alone(place: Bench, running: 
     assert used["rs.disk-workspace"] is Verdict.NOT_APPLICABLE
     assert used["ps.fork-limit"] is Verdict.BLOCKED
     assert _names(place.policy.container_prefix) == [f"/{running}"]
+
+
+@pytest.mark.parametrize("memory", ["256m", "64m"])
+def test_who_may_not_look_at_its_processes_gets_an_answer_too(
+    memory: str,
+    octest_name: Callable[[str], str],
+    image: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An operator without root's rights: /proc of the container is closed, and so only attempts are left."""
+    nothing = look(0)
+    monkeypatch.setattr("openclaw_sandbox.verify.run.look", lambda pid: replace(nothing, pid=pid))
+    with bench(tmp_path, octest_name("verify"), image=image, memory=memory, memorySwap=memory) as place:
+        report = place.verify()
+    assert [(r.probe.id, r.evidence) for r in report.failures(Severity.LOW)] == []
+    assert {r.probe.id for r in report.results if r.verdict is Verdict.ERROR} == set()
 
 
 def test_a_container_of_another_state_folder_proves_nothing(place: Bench, running: str) -> None:

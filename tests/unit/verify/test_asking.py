@@ -170,7 +170,7 @@ def test_a_container_that_others_use_keeps_what_it_has() -> None:
 
 
 @pytest.mark.parametrize(
-    ("memory", "pids", "wanted"), [(64, 16, True), (64, 512, False), (512, None, True), (32, 16, False)]
+    ("memory", "pids", "wanted"), [(64, 512, True), (48, 512, False), (64, None, True), (24, 16, False)]
 )
 def test_a_few_processes_fit_into_little_memory(
     monkeypatch: pytest.MonkeyPatch, memory: int, pids: int | None, wanted: bool

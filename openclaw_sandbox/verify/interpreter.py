@@ -24,6 +24,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,6 +105,7 @@ class Kit:
 OF_IMAGE = Interpreter(name="the image's python3", command=("python3", *_FLAGS), env={}, ours=False)
 
 
+@lru_cache(maxsize=1)
 def gather() -> Kit | None:
     """What this host's Python needs to run the probes; None where it cannot be told (not Linux, frozen)."""
     if sys.platform != "linux":

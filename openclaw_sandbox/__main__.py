@@ -15,6 +15,10 @@ def main() -> None:
         status = run_cli(sys.argv[1:])
     except KeyboardInterrupt:  # while modules were loaded
         status = 130
+    except RuntimeError as error:
+        if not isinstance(error.__cause__, KeyboardInterrupt):  # wrapped, while a class was made
+            raise
+        status = 130
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the status is decided: one more Ctrl-C changes nothing
     sys.exit(status)
 

@@ -70,6 +70,8 @@ def _carry_out(argv: Sequence[str]) -> int:
             raise
         return _unexpected(error, ui, verb)
     except Exception as error:
+        if isinstance(error.__cause__, (KeyboardInterrupt, Terminated)):
+            raise error.__cause__ from None  # Python 3.11 wraps what interrupts the making of a class
         return _unexpected(error, ui, verb)
     return status if isinstance(status, int) else 0
 

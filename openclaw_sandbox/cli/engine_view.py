@@ -53,6 +53,7 @@ def _unenforced(policy: EffectivePolicy) -> tuple[Finding, ...]:
 
 def _engine_says(policy: EffectivePolicy, info: EngineInfo) -> Iterator[Finding]:
     from openclaw_sandbox.lifecycle.fit import Needs, disk_means, find_gaps
+    from openclaw_sandbox.lifecycle.volume import host_objection
     from openclaw_sandbox.spec.build import BuildContext, build_spec
 
     hardening = policy.hardening
@@ -64,14 +65,15 @@ def _engine_says(policy: EffectivePolicy, info: EngineInfo) -> Iterator[Finding]
             f"Not runnable now: the engine has no runtime {hardening.runtime}.",
             f"Register it in the engine's daemon.json, or choose one of: {', '.join(info.runtimes)}.",
         )
-    for gap in find_gaps(spec, info, Needs(way_out=policy.egress is not None)):
+    needs = Needs(way_out=policy.egress is not None, no_volume=host_objection(policy, lambda: info))
+    for gap in find_gaps(spec, info, needs):
         allowed = gap.tolerable or gap.allow in hardening.allow_unenforced
         message = f"{gap.key}: {'not enforced' if allowed else 'run refuses'}: {gap.why}."
         hint = "" if allowed else f"Use an engine that can, or name it: allow_unenforced: [{gap.allow}]"
         yield _warning(policy, gap.key, message, hint)
     if hardening.disk_bytes is not None:
         key = "resource_limits.disk"
-        told = _warning(policy, key, f"{key}: {disk_means(info)}.", "")
+        told = _warning(policy, key, f"{key}: {disk_means(spec, info, needs)}.", "")
         yield replace(told, code="disk.means", severity=Severity.INFO)
 
 

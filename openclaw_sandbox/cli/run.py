@@ -241,7 +241,7 @@ def _dry_run(ui: Ui, blueprint: Blueprint, request: RunRequest, engine: Engine) 
 
     action = plan_ensure(blueprint.desired, engine.inspect(blueprint.spec.name))
     allowed = blueprint.policy.hardening.allow_unenforced
-    needs = needs_of(blueprint.spec, blueprint.policy)
+    needs = needs_of(blueprint.spec, blueprint)
     fitted = fit(blueprint.spec, engine.info(), allowed=allowed, needs=needs)
     blueprint = replace(blueprint, spec=fitted.spec)
     for line in describe(action, blueprint, request):

@@ -120,6 +120,7 @@ class Block(TypedDict, total=False):
     timeout: Duration
     runtime: str
     resource_limits: ResourceLimits
+    workspace_volume: Literal["loop", "none"]
     network_policy: Literal["deny-by-default"]
     allowed_hosts: list[str]
     denied_hosts: list[str]

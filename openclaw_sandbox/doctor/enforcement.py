@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from openclaw_sandbox.doctor.model import Finding, fail, ok, warn
 from openclaw_sandbox.lifecycle.fit import Needs, applies_seccomp, disk_means, find_gaps, is_gvisor
+from openclaw_sandbox.lifecycle.volume import host_objection
 from openclaw_sandbox.policy.findings import errors
 from openclaw_sandbox.spec.build import BuildContext, build_spec
 
@@ -40,8 +41,8 @@ def check_enforcement(facts: Facts) -> Iterator[Finding]:
     if info is None or not facts.policies:
         return
     usable = [policy for policy in facts.policies if not errors(policy.findings)]
-    refused = dict.fromkeys(line for policy in usable for line in _gaps(policy, info, allowed=False))
-    loose = dict.fromkeys(line for policy in usable for line in _gaps(policy, info, allowed=True))
+    refused = dict.fromkeys(line for policy in usable for line in _gaps(policy, info, facts, allowed=False))
+    loose = dict.fromkeys(line for policy in usable for line in _gaps(policy, info, facts, allowed=True))
     if refused:
         fix = "Use an engine that can, or name the key in allow_unenforced in config.yml."
         message = f"This engine cannot keep {len(refused)} of the settings: run refuses them."
@@ -51,14 +52,21 @@ def check_enforcement(facts: Facts) -> Iterator[Finding]:
         yield warn("config.enforced", message, "Use an engine that can.", *loose)
     else:
         yield ok("config.enforced", "This engine keeps every setting.")
-    if any(policy.hardening.disk_bytes is not None for policy in facts.policies):
-        yield ok("config.disk", f"Disk limits: {disk_means(info)}.")
+    limited = [policy for policy in facts.policies if policy.hardening.disk_bytes is not None]
+    means = dict.fromkeys(disk_means(build_spec(p, _ANY), info, _needs(p, info, facts)) for p in limited)
+    if means:
+        yield ok("config.disk", f"Disk limits: {'. Elsewhere '.join(means)}.")
 
 
-def _gaps(policy: EffectivePolicy, info: EngineInfo, *, allowed: bool) -> Iterator[str]:
+def _needs(policy: EffectivePolicy, info: EngineInfo, facts: Facts) -> Needs:
+    no_volume = host_objection(policy, lambda: info, no_loop=lambda: facts.no_loop)
+    return Needs(way_out=policy.egress is not None, no_volume=no_volume)
+
+
+def _gaps(policy: EffectivePolicy, info: EngineInfo, facts: Facts, *, allowed: bool) -> Iterator[str]:
     hardening = policy.hardening
     if not allowed and hardening.runtime is not None and hardening.runtime not in info.runtimes:
         yield f"{policy.agent_id}: runtime {hardening.runtime}: the engine has none of this name"
-    for gap in find_gaps(build_spec(policy, _ANY), info, Needs(way_out=policy.egress is not None)):
+    for gap in find_gaps(build_spec(policy, _ANY), info, _needs(policy, info, facts)):
         if allowed == (gap.tolerable or gap.allow in hardening.allow_unenforced):
             yield f"{policy.agent_id}: {gap.key}: {gap.why}"

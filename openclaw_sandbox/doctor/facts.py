@@ -116,6 +116,7 @@ class Facts:
     state: StateFacts
     gateway_problems: tuple[str, ...] | None = None
     completion: bool | None = None
+    no_loop: str = ""  # why this user cannot mount a file here; empty if he can
     monitors: tuple[str, ...] = ()  # programs that watch behaviour: falco, tetragon
     offline: bool = False
     gvisor: str = ""  # what `runsc --version` says, where the engine has that runtime

@@ -31,6 +31,7 @@ from openclaw_sandbox.image.recipes import ImageName, recipe
 from openclaw_sandbox.lifecycle import intents
 from openclaw_sandbox.lifecycle.fit import is_gvisor
 from openclaw_sandbox.lifecycle.judge import Match
+from openclaw_sandbox.lifecycle.loop_image import why_no_loop
 from openclaw_sandbox.lifecycle.registry import Kind
 from openclaw_sandbox.lifecycle.stock import State
 from openclaw_sandbox.lifecycle.workspace import plan_user
@@ -90,6 +91,7 @@ class Gatherer:
             state=state,
             gateway_problems=self._gateways(),
             completion=_completion(),
+            no_loop=why_no_loop(),
             monitors=tuple(name for name in _MONITORS if shutil.which(name)),
             offline=self.offline,
             gvisor=_gvisor(engine),

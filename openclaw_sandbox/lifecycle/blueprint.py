@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,8 @@ from openclaw_sandbox.lifecycle import plan as planning
 from openclaw_sandbox.lifecycle.devices import block_devices
 from openclaw_sandbox.lifecycle.hiding import prepare_hiding
 from openclaw_sandbox.lifecycle.shared import folders_fixed, masked_folders, room_for
+from openclaw_sandbox.lifecycle.volume import host_objection
+from openclaw_sandbox.lifecycle.volume_work import stand_volume
 from openclaw_sandbox.lifecycle.workspace import plan_user, prepare_workspace
 from openclaw_sandbox.policy.model import Scope, SeccompKind
 from openclaw_sandbox.policy.mounts import mounts_of
@@ -43,6 +45,8 @@ class Blueprint:
     image_id: str
     architecture: str
     desired: planning.Desired
+    #: Why the workspace is no volume, although the policy asks for one and permits that there is none.
+    no_volume: str = ""
 
     @property
     def labels(self) -> dict[str, str]:
@@ -60,6 +64,7 @@ def draw_blueprint(
     now_ms: int,
     touch: bool = True,
     on_displaced: Callable[[Observed], None] = lambda _container: None,
+    log: Callable[[str], None] = lambda _line: None,
 ) -> Blueprint:
     """Everything the container needs, decided. `touch=False` makes and changes nothing on the host.
 
@@ -69,7 +74,9 @@ def draw_blueprint(
     Raises:
         ImageMissingError: the image is not in the local store.
         WorkspaceError: the workspace cannot be used as the policy promises.
-        SandboxBusyError: a shared sandbox would see the new workspace, and a command runs in it.
+        SandboxBusyError: a shared sandbox would see the new workspace, or the sandbox would miss its new
+            volume, and a command runs in it.
+        SpecRefusedError: the workspace is to be a volume, and cannot be one on this machine.
         ConfigError: the seccomp profile's file cannot be used.
     """
     refuse_remote(engine)
@@ -79,23 +86,34 @@ def draw_blueprint(
         raise missing_image(policy.hardening.image)
     if not touch:
         profile = seccomp_profile(policy, image.architecture)
-        return blueprint_of(policy, image, user=plan_user(policy), profile=profile, now_ms=now_ms)
-    user = _make_room(policy, engine, on_displaced)
+        drawn = blueprint_of(policy, image, user=plan_user(policy), profile=profile, now_ms=now_ms)
+        return replace(drawn, no_volume=host_objection(policy, engine.info))
+    user, no_volume = _make_room(policy, engine, on_displaced, log)
     profile = seccomp_profile(policy, image.architecture)
-    return blueprint_of(policy, image, user=user, profile=profile, now_ms=now_ms, touch=True)
+    drawn = blueprint_of(policy, image, user=user, profile=profile, now_ms=now_ms, touch=True)
+    return replace(drawn, no_volume=no_volume)
 
 
-def _make_room(policy: EffectivePolicy, engine: Engine, on_displaced: Callable[[Observed], None]) -> str:
-    """Make the workspace; the `uid:gid` that can use it. Who went for it is told of even if that fails."""
+def _make_room(
+    policy: EffectivePolicy,
+    engine: Engine,
+    on_displaced: Callable[[Observed], None],
+    log: Callable[[str], None],
+) -> tuple[str, str]:
+    """Make the workspace; the `uid:gid` that can use it, and why it is no volume although it is to be one.
+
+    Who went for it is told of even if that fails.
+    """
     displaced: tuple[Observed, ...] = ()
     try:
         with room_for(policy, engine) as displaced:
+            no_volume = stand_volume(policy, engine, log)
             user = prepare_workspace(policy)
     except SandboxError:
         _tell(displaced, on_displaced)
         raise
     _tell(displaced, on_displaced)
-    return user
+    return user, no_volume
 
 
 def _tell(displaced: tuple[Observed, ...], on_displaced: Callable[[Observed], None]) -> None:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.lifecycle.execute import Ending
-from openclaw_sandbox.lifecycle.limits import NO_LIMIT, Limit, tmpfs_limit
+from openclaw_sandbox.lifecycle.limits import NO_LIMIT, Limit, tmpfs_limit, volume_limit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from openclaw_sandbox.lifecycle.counters import Usage
     from openclaw_sandbox.lifecycle.execute import Result
@@ -197,11 +197,30 @@ def _no_space(evidence: Evidence) -> Cause | None:
     if found is not None:
         path, limit = found
         message, hint = f"no space left in {path}, which holds {limit.text()}", f"Enlarge {limit.key}."
-    else:
-        where = f" ({', '.join(evidence.full_mounts)})" if evidence.full_mounts else ""
-        message = f"no space left{where}"
-        hint = "Enlarge docker.tmpfs, or free space where the workspace lies."
-    return Cause(reason=Reason.DISK_FULL, message=message, hint=hint, key="docker.tmpfs", likely=True)
+        return Cause(reason=Reason.DISK_FULL, message=message, hint=hint, key="docker.tmpfs", likely=True)
+    limited = _disk_limit(evidence, line, paths)
+    if limited:
+        hint = "Raise resource_limits.disk in config.yml, or remove files."
+        return Cause(
+            reason=Reason.DISK_FULL, message=limited, hint=hint, key="resource_limits.disk", likely=True
+        )
+    where = f" ({', '.join(evidence.full_mounts)})" if evidence.full_mounts else ""
+    hint = "Enlarge docker.tmpfs, or free space where the workspace lies."
+    return Cause(
+        reason=Reason.DISK_FULL, message=f"no space left{where}", hint=hint, key="docker.tmpfs", likely=True
+    )
+
+
+def _disk_limit(evidence: Evidence, line: str, paths: Sequence[str]) -> str:
+    """How the disk limit was met: the workspace's volume is full, or the engine's quota; empty if neither."""
+    places = (*evidence.full_mounts, *paths)
+    found = next(filter(None, (volume_limit(evidence.limits, path) for path in places)), None)
+    if found is not None:
+        path, limit = found
+        return f"no space left in {path}, a volume of {limit.text()}"
+    if _QUOTA.search(line) and "disk" in evidence.limits:
+        return f"the sandbox's own files passed their limit of {evidence.limit('disk').text()}"
+    return ""
 
 
 def _has_room(path: str, evidence: Evidence) -> bool:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, assert_never
 
 from openclaw_sandbox.lifecycle import plan as planning
 from openclaw_sandbox.lifecycle.run import command_env, own_name
+from openclaw_sandbox.lifecycle.volume import holds_limit
 from openclaw_sandbox.policy.environment import is_secret
 from openclaw_sandbox.policy.model import SeccompKind
+from openclaw_sandbox.policy.sizes import human_size
 
 if TYPE_CHECKING:
     from openclaw_sandbox.lifecycle.ensure import Blueprint
@@ -28,7 +30,15 @@ def describe(action: planning.Action, blueprint: Blueprint, request: RunRequest)
         return found
     if blueprint.policy.hardening.setup_command and isinstance(action, planning.Create | planning.Recreate):
         found.append("run docker.setupCommand in it")
-    return [*found, command, *_beyond_the_line(blueprint)]
+    return [*_volume_first(blueprint), *found, command, *_beyond_the_line(blueprint)]
+
+
+def _volume_first(blueprint: Blueprint) -> list[str]:
+    """What is done to the workspace before."""
+    size, folder = blueprint.spec.disk.volume_bytes, blueprint.policy.workspace.workspace_dir
+    if size is None or blueprint.no_volume or holds_limit(blueprint.policy):
+        return []
+    return [f"mount a volume of {human_size(size)} at {folder}, made if there is none"]
 
 
 def _beyond_the_line(blueprint: Blueprint) -> list[str]:

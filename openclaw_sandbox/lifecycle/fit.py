@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from openclaw_sandbox.spec.model import ContainerSpec, UlimitSpec
 
 
+#: The sleeping main process, its reaper, and the command.
+PIDS_FLOOR = 3
 #: gVisor's own threads count as processes of the container: with fewer its kernel dies without a word.
 GVISOR_PIDS_FLOOR = 256
 
@@ -36,10 +38,12 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """What a spec alone does not tell: whether the sandbox has a way out, and which mounts are sockets."""
+    """What a spec alone does not tell: whether the sandbox has a way out, which mounts are sockets, and why
+    this machine gives the workspace no volume (empty: it does)."""
 
     way_out: bool = False
     sockets: tuple[str, ...] = ()
+    no_volume: str = ""
 
 
 NO_NEEDS = Needs()
@@ -64,6 +68,7 @@ def fit(
         SpecRefusedError: something would be ignored, and `allowed` (keys of `allow_unenforced`) lacks it.
     """
     _refuse_runtime(spec, info)
+    _refuse_pids(spec)
     gaps = list(find_gaps(spec, info, needs))
     _refuse(gaps, allowed)
     ulimits, lowered = _lower_ulimits(spec.ulimits, info)
@@ -75,7 +80,7 @@ def fit(
     if disk.size_bytes is not None and not info.layer_quota:
         disk = replace(disk, size_bytes=None)
     if spec.disk.size_bytes is not None:
-        lowered.append(f"resource_limits.disk: {disk_means(info)}")
+        lowered.append(f"resource_limits.disk: {disk_means(spec, info, needs)}")
     return Fitted(
         spec=replace(spec, ulimits=ulimits, cpus=cpus, disk=disk),
         lowered=tuple(lowered),
@@ -83,12 +88,15 @@ def fit(
     )
 
 
-def disk_means(info: EngineInfo) -> str:
-    """Which means hold a disk limit on this engine. A bind mount has no quota: the workspace is watched."""
-    watch = "the workspace is watched while a command runs, which is ended when it passes the limit"
+def disk_means(spec: ContainerSpec, info: EngineInfo, needs: Needs = NO_NEEDS) -> str:
+    """Which means hold the disk limit: a volume or a watch the workspace, a quota everything else."""
+    workspace = "the workspace is watched while a command runs, which is ended when it passes the limit"
+    if spec.disk.volume_bytes is not None and not needs.no_volume:
+        workspace = "the workspace is a volume of its own, which holds no more"
     if info.layer_quota:
-        return f"{watch}; a quota of the engine ({info.storage_driver}) bounds everything else"
-    return f"{watch}; the engine's storage ({info.storage_driver}) has no quota"
+        quota = f"a quota of the engine ({info.storage_driver}, which counts the image too)"
+        return f"{workspace}; {quota} bounds everything else"
+    return f"{workspace}; the engine's storage ({info.storage_driver}) has no quota"
 
 
 def _told(gap: Gap) -> str:
@@ -172,6 +180,8 @@ def find_gaps(spec: ContainerSpec, info: EngineInfo, needs: Needs = NO_NEEDS) ->
     if not info.seccomp:
         yield Gap(key="docker.seccompProfile", allow="seccomp_profile", why="the engine has no seccomp")
     yield from _disk_gaps(spec, info)
+    if spec.disk.volume_bytes is not None and needs.no_volume:
+        yield Gap(key="workspace_volume", allow="workspace_volume", why=needs.no_volume)
     if is_gvisor(spec.runtime):
         yield from _gvisor_gaps(spec, info.runtime_args.get(spec.runtime or "", ()), needs)
 
@@ -248,6 +258,14 @@ def _refuse_runtime(spec: ContainerSpec, info: EngineInfo) -> None:
         raise SpecRefusedError(
             f"The pids limit of {spec.pids_limit} is too low for {spec.runtime}, whose own threads count.",
             hint=f"Set it to {GVISOR_PIDS_FLOOR} or more; bound the command itself with ulimits.nproc.",
+        )
+
+
+def _refuse_pids(spec: ContainerSpec) -> None:
+    if spec.pids_limit is not None and 0 < spec.pids_limit < PIDS_FLOOR:
+        raise SpecRefusedError(
+            f"The pids limit of {spec.pids_limit} is too low: the container's own two processes count.",
+            hint=f"Set resource_limits.pids (in openclaw.json docker.pidsLimit) to {PIDS_FLOOR} or more.",
         )
 
 

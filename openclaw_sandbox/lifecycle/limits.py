@@ -34,7 +34,7 @@ NO_LIMIT = Limit(value="none", key="")
 
 
 def limits_of(policy: EffectivePolicy, spec: ContainerSpec, bounds: Bounds) -> dict[str, Limit]:
-    """Every limit that a command can run into, by a short name; tmpfs by `tmpfs:PATH`."""
+    """Every limit that a command can run into, by a short name; `tmpfs:PATH`, `volume:PATH` are places."""
     hardening = policy.hardening
     found = {
         "memory": _limit(policy, _size(spec.memory_bytes), "docker.memory"),
@@ -42,6 +42,8 @@ def limits_of(policy: EffectivePolicy, spec: ContainerSpec, bounds: Bounds) -> d
     }
     if hardening.disk_bytes is not None:
         found["disk"] = _limit(policy, human_size(hardening.disk_bytes), "resource_limits.disk")
+        if spec.disk.volume_bytes is not None:
+            found[f"volume:{spec.workdir}"] = found["disk"]
     if bounds.timeout_s is not None:
         value = f"{bounds.timeout_s:g} s"
         ours = bounds.timeout_s == hardening.timeout_s
@@ -82,7 +84,16 @@ def _tmpfs(policy: EffectivePolicy, mount: TmpfsMount) -> Limit:
 
 def tmpfs_limit(limits: Mapping[str, Limit], path: str) -> tuple[str, Limit] | None:
     """The tmpfs that a path lies in, and its size; None if it lies in none."""
-    names = (name.removeprefix("tmpfs:") for name in limits if name.startswith("tmpfs:"))
+    return _over("tmpfs:", limits, path)
+
+
+def volume_limit(limits: Mapping[str, Limit], path: str) -> tuple[str, Limit] | None:
+    """The same of the workspace that is a volume."""
+    return _over("volume:", limits, path)
+
+
+def _over(kind: str, limits: Mapping[str, Limit], path: str) -> tuple[str, Limit] | None:
+    names = (name.removeprefix(kind) for name in limits if name.startswith(kind))
     covering = [name for name in names if path == name or path.startswith(name.rstrip("/") + "/")]
     found = max(covering, key=len, default=None)
-    return None if found is None else (found, limits[f"tmpfs:{found}"])
+    return None if found is None else (found, limits[f"{kind}{found}"])

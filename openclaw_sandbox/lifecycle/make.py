@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from openclaw_sandbox.engine.base import Engine, Observed
     from openclaw_sandbox.lifecycle.blueprint import Blueprint
     from openclaw_sandbox.lifecycle.intents import Intent
-    from openclaw_sandbox.policy.model import EffectivePolicy
     from openclaw_sandbox.spec.model import ContainerSpec
 
 #: How long a container may still appear after the call that makes it was dropped.
@@ -103,7 +102,7 @@ def create(spec: ContainerSpec, blueprint: Blueprint, engine: Engine) -> tuple[s
     policy = blueprint.policy
     allowed = policy.hardening.allow_unenforced
     spec, said = close_internal(spec, engine)
-    fitted = fit(spec, engine.info(), allowed=allowed, needs=needs_of(spec, policy))
+    fitted = fit(spec, engine.info(), allowed=allowed, needs=needs_of(spec, blueprint))
     intent = intents.declare(policy.state_dir, spec.name)
     try:
         named = {**blueprint.labels, labels.OWNER: intent.owner}
@@ -123,10 +122,10 @@ def create(spec: ContainerSpec, blueprint: Blueprint, engine: Engine) -> tuple[s
     return container_id, (*said, *fitted.lowered, *fitted.unenforced, *told)
 
 
-def needs_of(spec: ContainerSpec, policy: EffectivePolicy) -> Needs:
+def needs_of(spec: ContainerSpec, blueprint: Blueprint) -> Needs:
     """What the engine must be able to do that only the policy and this host tell."""
     sockets = tuple(mount.destination for mount in spec.mounts if Path(mount.source).is_socket())
-    return Needs(way_out=policy.egress is not None, sockets=sockets)
+    return Needs(way_out=blueprint.policy.egress is not None, sockets=sockets, no_volume=blueprint.no_volume)
 
 
 def finish(container_id: str) -> None:

@@ -8,21 +8,24 @@ import re
 import secrets
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.dataclass import dataclass
-from openclaw_sandbox.errors import VerbFailedError
+from openclaw_sandbox.errors import VerbFailedError, WorkspaceError
 from openclaw_sandbox.lifecycle.disk_usage import bytes_in
+from openclaw_sandbox.lifecycle.loop_image import LoopError
 from openclaw_sandbox.lifecycle.prune import Doing, Step, Thing
 from openclaw_sandbox.lifecycle.registry import Kind
 from openclaw_sandbox.lifecycle.shared import folders_fixed
+from openclaw_sandbox.lifecycle.volume import Volume, drop_volume, volumes_in
 from openclaw_sandbox.policy.model import Scope, WorkspaceAccess
 from openclaw_sandbox.policy.naming import SHARED, slug
 from openclaw_sandbox.spec import labels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from openclaw_sandbox.lifecycle.fleet import Fleet
     from openclaw_sandbox.policy.model import EffectivePolicy
@@ -56,6 +59,7 @@ def prune_workspaces(fleet: Fleet, *, dry_run: bool) -> list[Step]:
     ]
     alive = _alive(fleet, policies)
     steps: list[Step] = []
+    steps += _lost_volumes(fleet, alive, dry_run=dry_run)
     for root in dict.fromkeys([fleet.state_dir / "sandboxes", *(p.workspace.root for p in policies)]):
         if _is_shared(root, fleet, policies):
             steps += _kept_in_shared(root, alive)
@@ -66,10 +70,37 @@ def prune_workspaces(fleet: Fleet, *, dry_run: bool) -> list[Step]:
                 doing=Doing.REMOVE,
                 name=str(folder),
                 reason="nobody knows its session any more",
-                size_bytes=bytes_in(folder),
+                size_bytes=_bytes_of(folder, fleet.state_dir),
             )
             steps.append(step if dry_run else _remove(step, folder, fleet.state_dir))
     return steps
+
+
+def _lost_volumes(fleet: Fleet, alive: _Alive, *, dry_run: bool) -> list[Step]:
+    """Volumes whose session and whose folder are both gone: somebody removed the folder by hand."""
+    steps = []
+    for volume in volumes_in(fleet.state_dir):
+        if volume.folder.exists() or volume.folder.name in alive.names:
+            continue
+        step = Step(
+            thing=Thing.WORKSPACE,
+            doing=Doing.REMOVE,
+            name=str(volume.image),
+            reason="nobody knows its session any more",
+            size_bytes=volume.occupied_bytes(),
+        )
+        steps.append(step if dry_run else _removed(step, partial(drop_volume, volume)))
+    return steps
+
+
+def _bytes_of(folder: Path, state_dir: Path) -> int:
+    """What removing it frees: a volume occupies its file, however little is in it."""
+    volume = Volume(state_dir=state_dir, folder=folder)
+    return volume.occupied_bytes() if _has_volume(volume) else bytes_in(folder)
+
+
+def _has_volume(volume: Volume) -> bool:
+    return volume.folder.parent == volume.state_dir / "sandboxes" and volume.image.exists()
 
 
 def _vanished(root: Path, alive: _Alive) -> Iterator[Path]:
@@ -144,12 +175,26 @@ def _stored_sessions(path: Path) -> list[str]:
 
 def _remove(step: Step, folder: Path, state_dir: Path) -> Step:
     """Out of the way first, in one step: a sandbox that is made now must not mount what is half gone."""
-    try:
+
+    def remove() -> None:
+        volume = Volume(state_dir=state_dir, folder=folder)
         with folders_fixed(state_dir):
+            if _has_volume(volume):
+                drop_volume(volume)
             condemned = folder.with_name(f".pruned-{secrets.token_hex(8)}")
             folder.rename(condemned)
         shutil.rmtree(condemned)
+
+    return _removed(step, remove)
+
+
+def _removed(step: Step, remove: Callable[[], None]) -> Step:
+    """The step as it came out."""
+    try:
+        remove()
     except OSError as error:
         failure = VerbFailedError(f"{step.name} cannot be removed: {error.strerror or error}.")
         return replace(step, error=failure)
+    except (LoopError, WorkspaceError) as error:
+        return replace(step, error=VerbFailedError(f"{step.name} cannot be removed: {error}."))
     return step

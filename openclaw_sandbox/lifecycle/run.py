@@ -23,6 +23,7 @@ from openclaw_sandbox.lifecycle.plan import OnBusy
 from openclaw_sandbox.lifecycle.reaper import MARK, Reaper, boot_ticks
 from openclaw_sandbox.lifecycle.starting import start
 from openclaw_sandbox.lifecycle.streams import raw_terminal, size_from_the_start
+from openclaw_sandbox.lifecycle.volume import holds_limit
 from openclaw_sandbox.lifecycle.way_out import close_way_out
 from openclaw_sandbox.lifecycle.witness import Witness
 from openclaw_sandbox.spec.build import exec_env
@@ -245,7 +246,7 @@ def _drive(
 
 def _disk_watch(blueprint: Blueprint) -> DiskWatch | None:
     limit = blueprint.policy.hardening.disk_bytes
-    if limit is None:
+    if limit is None or holds_limit(blueprint.policy):
         return None
     return DiskWatch(folder=str(blueprint.policy.workspace.workspace_dir), limit_bytes=limit)
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import EngineError, EngineHangingError, SpecRefusedError
+from openclaw_sandbox.lifecycle.loop_image import device_at, device_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,10 +36,31 @@ def start(engine: Engine, container_id: str, spec: ContainerSpec) -> None:
     """Start a container.
 
     Raises:
-        SpecRefusedError: the runtime refused, or did not come to an end in time; its processes were ended.
-            The container still exists.
+        SpecRefusedError: the runtime refused, or did not come to an end in time; its processes were ended. Or
+            the sandbox does not see its workspace's volume. The container still exists.
         EngineError: the engine failed.
     """
+    _start(engine, container_id, spec)
+    if spec.disk.volume_bytes is not None and _misses_volume(engine, container_id, spec):
+        engine.kill(container_id)
+        raise SpecRefusedError(
+            "workspace_volume: the engine does not see what is mounted on this machine, so the sandbox would "
+            "be without its workspace.",
+            hint="It has mounts of its own. Remove workspace_volume from config.yml, or use another engine.",
+        )
+
+
+def _misses_volume(engine: Engine, container_id: str, spec: ContainerSpec) -> bool:
+    """Whether another device than the workspace's volume is mounted inside; False if nobody can tell."""
+    observed = engine.inspect(container_id)
+    source = next((mount.source for mount in spec.mounts if mount.destination == spec.workdir), None)
+    if observed is None or source is None or not engine.local:
+        return False
+    inside = device_at(observed.pid, spec.workdir)
+    return inside is not None and inside != device_of(Path(source))
+
+
+def _start(engine: Engine, container_id: str, spec: ContainerSpec) -> None:
     if spec.runtime is None:
         engine.start(container_id)
         return

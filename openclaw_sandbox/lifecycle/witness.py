@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from openclaw_sandbox.lifecycle.ensure import Blueprint
     from openclaw_sandbox.lifecycle.execute import Bounds, Result
 
-#: A folder with less room than this is full for every practical purpose.
-_FULL_BYTES = 64 * 1024
+#: A folder with less room than this is full for every practical purpose; of a small file system a 32nd is,
+#: whose last blocks no larger write can use.
+_FULL_BYTES = 64 << 10
+_FULL_SHARE, _FULL_AT_MOST = 32, 16 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,11 @@ class Witness:
                 room = os.statvfs(mount.source)
             except OSError:
                 continue
-            no_inodes = room.f_files > 0 and room.f_favail == 0
-            found[no_inodes or room.f_bavail * room.f_frsize < _FULL_BYTES].append(mount.destination)
+            found[_is_full(room)].append(mount.destination)
         return tuple(found[True]), tuple(found[False])
+
+
+def _is_full(room: os.statvfs_result) -> bool:
+    share = min(room.f_blocks * room.f_frsize // _FULL_SHARE, _FULL_AT_MOST)
+    no_more_files = room.f_files > 0 and room.f_favail == 0
+    return no_more_files or room.f_bavail * room.f_frsize < max(_FULL_BYTES, share)

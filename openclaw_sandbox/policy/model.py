@@ -195,6 +195,7 @@ class Hardening:
     cpu_shares: int | None = None
     cpuset: str | None = None
     disk_bytes: int | None = None
+    workspace_volume: str | None = None  # "loop": the workspace is a file system of `disk_bytes` of its own
     disk_iops: int | None = None
     disk_read_bps: int | None = None
     disk_write_bps: int | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from openclaw_sandbox.policy import binds, naming
+from openclaw_sandbox.policy import binds, naming, volume
 from openclaw_sandbox.policy.agents import find_agent, is_known
 from openclaw_sandbox.policy.javascript import trim
 from openclaw_sandbox.policy.layers import NEWER
@@ -269,6 +269,32 @@ def _not_here(case: _Case) -> None:
         case.notes.warn("browser.enabled", message, hint=hint, origin=browser.origin)
 
 
+def _unknown_file_agents(case: _Case) -> None:
+    """A block of config.yml for an agent that there is not: nobody would notice that it counts for nobody."""
+    loaded = case.config.hardening
+    named = loaded.data.get("agents", {}) if loaded is not None else {}
+    for agent_id in named if loaded is not None else ():
+        if not is_known(case.agents, agent_id):
+            names = ", ".join(dict.fromkeys(agent.id for agent in case.agents)) or "main"
+            message = f'config.yml: there is no agent "{agent_id}": its block counts for nobody.'
+            origin = loaded.origin_of(("agents", agent_id)) if loaded is not None else None
+            case.notes.warn("agents.unknown", message, hint=f"Configured: {names}.", origin=origin)
+
+
+def _workspace_volume(case: _Case) -> None:
+    """A volume that cannot be made is an error, or with leave what is said of the watch that stays."""
+    hardening = case.policy.hardening
+    why = volume.why_no_volume(case.policy)
+    if hardening.workspace_volume != volume.LOOP or not why:
+        return
+    message, origin = f"{volume.KEY}: loop is not possible: {why}.", case.origin(volume.KEY)
+    if volume.KEY in hardening.allow_unenforced:
+        case.notes.warn("volume.impossible", f"{message} The workspace is watched instead.", origin=origin)
+        return
+    hint = f"Correct that, or accept the watch for this agent: allow_unenforced: [{volume.KEY}]"
+    case.notes.error("volume.impossible", message, hint=hint, origin=origin)
+
+
 def _config_warnings(case: _Case) -> None:
     for warning in case.config.warnings:
         case.notes.warn(warning.code, warning.message, hint=warning.hint, origin=warning.origin)
@@ -284,6 +310,8 @@ _CHECKS: tuple[Callable[[_Case], None], ...] = (
     _workspace_exposes,
     _workspace_root,
     _beside_the_agents_folder,
+    _workspace_volume,
+    _unknown_file_agents,
     _config_warnings,
     _not_here,
     _other_container,

@@ -16,6 +16,7 @@ from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.policy.layers import LOOSER, strictest
 from openclaw_sandbox.policy.model import Candidate, Hardening, Resolved, Ulimit
 from openclaw_sandbox.policy.sizes import human_size
+from openclaw_sandbox.policy.volume import LOOP
 
 if TYPE_CHECKING:
     from openclaw_sandbox.policy.findings import Findings
@@ -26,6 +27,18 @@ Order = Callable[[Any], Any]
 
 def _as_swap(value: int) -> float:
     return float("inf") if value < 0 else value
+
+
+def _no_volume(value: str) -> bool:
+    return value != LOOP
+
+
+def _swap(value: int) -> str:
+    return "unlimited" if value < 0 else human_size(value)
+
+
+def _word(value: object) -> str:
+    return "true" if value else "false"
 
 
 def _plain(value: Any) -> Any:
@@ -60,7 +73,7 @@ LIMITS: tuple[Limit, ...] = (
         field="memory_swap_bytes",
         value_key="docker.memorySwap",
         order=_as_swap,
-        show=human_size,
+        show=_swap,
     ),
     Limit(
         key="resource_limits.memory_reservation",
@@ -76,6 +89,12 @@ LIMITS: tuple[Limit, ...] = (
         field="disk_bytes",
         value_key="resource_limits.disk",
         show=human_size,
+    ),
+    Limit(
+        key="workspace_volume",
+        field="workspace_volume",
+        value_key="workspace_volume",
+        order=_no_volume,
     ),
     Limit(key="resource_limits.disk_iops", field="disk_iops", value_key="resource_limits.disk_iops"),
     Limit(
@@ -96,6 +115,7 @@ LIMITS: tuple[Limit, ...] = (
         field="read_only_root",
         value_key="docker.readOnlyRoot",
         order=operator.not_,
+        show=_word,
     ),
 )
 
@@ -235,3 +255,8 @@ def _explicit(before: Resolved[Any] | None, current: Any) -> list[Candidate[Any]
 
 def _older(before: Resolved[Any] | None, explicit: Sequence[Candidate[Any]]) -> tuple[Candidate[Any], ...]:
     return before.overridden if before is not None and explicit else ()
+
+
+def lost_to(value: Resolved[Any], why: str) -> tuple[Candidate[Any], ...]:
+    """A value that was effective, as one that lost, and why."""
+    return (Candidate(origin=value.origin, value=value.value, why_lost=why),)

@@ -14,6 +14,7 @@ from openclaw_sandbox import __version__
 from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.policy.model import SeccompKind
 from openclaw_sandbox.policy.mounts import Mount, MountKind, mounts_of
+from openclaw_sandbox.policy.volume import volume_bytes
 from openclaw_sandbox.spec import labels
 from openclaw_sandbox.spec.model import (
     BindMount,
@@ -256,6 +257,7 @@ def _disk(policy: EffectivePolicy, context: BuildContext) -> DiskSpec:
 
     return DiskSpec(
         size_bytes=hardening.disk_bytes,
+        volume_bytes=volume_bytes(policy),
         read_bps=rates(hardening.disk_read_bps),
         write_bps=rates(hardening.disk_write_bps),
         read_iops=rates(hardening.disk_iops),

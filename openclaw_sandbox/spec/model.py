@@ -83,9 +83,13 @@ class DeviceLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskSpec:
-    """Block I/O. `size_bytes` bounds the container's own layer, where the storage driver can."""
+    """Block I/O. `size_bytes` bounds the container's own layer, where the storage driver can.
+
+    `volume_bytes`: the workspace's folder on the host is a file system of its own, of this size.
+    """
 
     size_bytes: int | None = None
+    volume_bytes: int | None = None
     read_bps: tuple[DeviceLimit, ...] = ()
     write_bps: tuple[DeviceLimit, ...] = ()
     read_iops: tuple[DeviceLimit, ...] = ()

@@ -116,6 +116,7 @@ def _facts(question: Question, witness: Witness, traps: Traps) -> dict[str, Any]
         "ulimits": [[u.name, ULIMITS.get(u.name, ""), u.hard] for u in spec.ulimits],
         "nofile_hard": next((u.hard for u in spec.ulimits if u.name == "nofile"), 0),
         "memory_attempt": (spec.memory_bytes or 0) + 128 * _MIB,
+        "workspace_attempt": (spec.disk.volume_bytes or 80 * _MIB) + 16 * _MIB,
         "tmp_attempt": (_tmp_bytes(spec) or 0) + 16 * _MIB,
     }
 
@@ -140,6 +141,8 @@ def _affordable(probe: Probe, spec: ContainerSpec, witness: Witness) -> bool:
         case "rs.disk-tmp":
             size = _tmp_bytes(spec)
             return size is not None and size < _LARGEST_FILL and available > size + _MARGIN
+        case "rs.disk-workspace":
+            return (spec.disk.volume_bytes or 0) < _LARGEST_FILL
         case "rs.disk-shm":
             return spec.shm_bytes < _LARGEST_FILL and available > spec.shm_bytes + _MARGIN
     return bool(witness.pid)

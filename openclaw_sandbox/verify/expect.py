@@ -87,7 +87,7 @@ def expectations(promise: Promise) -> dict[str, Expectation]:
     for probe in PROBES:
         if probe.severity is Severity.INFO or probe.id in _UNJUDGED:
             found[probe.id] = Expectation(expected=Expected.ANY)
-    for part in (_mounts, _rights, _capabilities, _limits, _network, _engine, _filter):
+    for part in (_mounts, _rights, _capabilities, _limits, _workspace, _network, _engine, _filter):
         found.update(part(promise))
     for probe in PROBES:
         if probe.setting in promise.unenforced:
@@ -246,11 +246,16 @@ def _limits(promise: Promise) -> Iterator[tuple[str, Expectation]]:
     if not spec.cpus:
         yield "rs.cpu-quota", _open("docker.cpus is not set")
     yield "rs.shares", _allow(promise.unenforced, "the engine does not enforce them, and may ignore them")
-    yield "rs.disk-workspace", _open("no engine bounds a bind mount; the disk's own quota would")
     named = {limit.name for limit in spec.ulimits}
     for name, limit in (("rs.nofile", "nofile"), ("rs.nproc", "core")):
         if limit not in named:
             yield name, Expectation(expected=Expected.ANY, why=f"docker.ulimits has no {limit}")
+
+
+def _workspace(promise: Promise) -> Iterator[tuple[str, Expectation]]:
+    if promise.spec.disk.volume_bytes is None:
+        why = "no engine bounds a bind mount; workspace_volume: loop in config.yml would"
+        yield "rs.disk-workspace", _open(why)
 
 
 # ---- network

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from openclaw_sandbox.lifecycle.loop_image import device_bytes
 from openclaw_sandbox.verify.model import Answer, Verdict
 from openclaw_sandbox.verify.scene import blocked, found, opened
 
@@ -73,6 +74,19 @@ def _shm_size(scene: Scene) -> Answer | None:
     if size and size <= scene.spec.shm_bytes:
         return blocked(f"/dev/shm holds {size >> 10} KiB")
     return opened(f"/dev/shm holds {size >> 10} KiB, promised {scene.spec.shm_bytes >> 10}")
+
+
+def _workspace_size(scene: Scene) -> Answer | None:
+    """The workspace's volume by the kernel's own tables: the device that is mounted inside, and its size."""
+    promised = scene.spec.disk.volume_bytes
+    mount = next((m for m in scene.witness.mounts or () if m.target == scene.spec.workdir), None)
+    if promised is None or mount is None:
+        return None
+    size = device_bytes(mount.device)
+    if size is not None and size <= promised:
+        return blocked(f"the workspace is a volume of {size >> 20} MiB")
+    told = "no volume" if size is None else f"a volume of {size >> 20} MiB"
+    return opened(f"the workspace is {told}, promised one of {promised >> 20} MiB")
 
 
 def _limit(what: str, value: str | None, promised: int | None) -> Answer | None:
@@ -153,6 +167,7 @@ LIMITS: Mapping[str, Callable[[Scene], Answer | None]] = {
     "rs.swap": _swap,
     "rs.disk-tmp": _tmp_size,
     "rs.disk-shm": _shm_size,
+    "rs.disk-workspace": _workspace_size,
     "rs.nofile": _ulimit("nofile", "Max open files"),
     "rs.nproc": _ulimit("core", "Max core file size"),
     "rs.ulimits": _ulimits,

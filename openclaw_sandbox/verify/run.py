@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from openclaw_sandbox.errors import VerbFailedError
 from openclaw_sandbox.lifecycle.blueprint import draw_blueprint
 from openclaw_sandbox.lifecycle.fit import find_gaps, fit
+from openclaw_sandbox.lifecycle.make import needs_of
 from openclaw_sandbox.verify.asking import Question, ask, believed, contradiction
 from openclaw_sandbox.verify.catalogue import PROBES
 from openclaw_sandbox.verify.expect import Promise, expectations
@@ -86,10 +87,10 @@ def verify(
         )
     started = time.monotonic()
     blueprint = draw_blueprint(policy, engine, now_ms=now_ms, on_displaced=on_displaced)
-    info = engine.info()
-    spec = fit(blueprint.spec, info, allowed=policy.hardening.allow_unenforced).spec
+    info, needs = engine.info(), needs_of(blueprint.spec, blueprint)
+    spec = fit(blueprint.spec, info, allowed=policy.hardening.allow_unenforced, needs=needs).spec
     # What this engine does not enforce, and the operator allowed it not to, is no promise.
-    unenforced = frozenset(gap.key for gap in find_gaps(spec, info))
+    unenforced = frozenset(gap.key for gap in find_gaps(spec, info, needs))
     with (
         laid(policy.workspace.workspace_dir) as traps,
         place_of(blueprint, engine, attach=request.attach, fresh=request.fresh) as place,

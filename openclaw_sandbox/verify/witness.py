@@ -26,6 +26,7 @@ class Mounted:
     """One line of a mount table."""
 
     target: str
+    device: str  # "7:0"
     root: str
     options: frozenset[str]
     kind: str
@@ -143,6 +144,7 @@ def parse_mountinfo(text: str) -> tuple[Mounted, ...]:
         target = _unescape(fields[4])
         found[target] = Mounted(
             target=target,
+            device=fields[2],
             root=_unescape(fields[3]),
             options=frozenset(fields[5].split(",")),
             kind=behind[0],

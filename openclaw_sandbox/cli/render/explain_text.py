@@ -14,6 +14,7 @@ from openclaw_sandbox.policy.paths import Mount, MountKind
 from openclaw_sandbox.policy.sizes import human_size
 from openclaw_sandbox.policy.tighten import LIMITS
 from openclaw_sandbox.policy.toolcall import exec_place
+from openclaw_sandbox.policy.volume import wants_volume
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from openclaw_sandbox.cli.render.explain_view import View
     from openclaw_sandbox.cli.ui import Ui
     from openclaw_sandbox.config.origin import Origin
-    from openclaw_sandbox.policy.model import EffectivePolicy, Finding, Hardening, Resolved
+    from openclaw_sandbox.policy.model import EffectivePolicy, Finding, Resolved
 
 _MARKS = {
     Severity.ERROR: ("refused", "error"),
@@ -200,7 +201,7 @@ class TextView:
             f"pids {hardening.pids_limit}",
             f"cpus {hardening.cpus:g}" if hardening.cpus else "cpus unlimited",
             f"user {hardening.user or 'the owner of the workspace, never root'}",
-            *_file_limits(hardening),
+            *_file_limits(self._view.policy),
         ]
         self.heading("Enforced by run")
         self.lines += paragraph("; ".join(parts) + ".", first="  ", rest="  ", columns=self._width)
@@ -225,11 +226,13 @@ class TextView:
         self.lines += ["", f"More: --all{count}, --tool NAME, --path PATH, --key KEY, --json"]
 
 
-def _file_limits(hardening: Hardening) -> list[str]:
+def _file_limits(policy: EffectivePolicy) -> list[str]:
     """What only config.yml can say, as far as it does."""
+    hardening = policy.hardening
     said = (
         ("time", f"{hardening.timeout_s:g} s" if hardening.timeout_s else None),
         ("disk", human_size(hardening.disk_bytes) if hardening.disk_bytes else None),
+        ("the workspace in a volume", "" if wants_volume(policy) else None),
         ("output", human_size(hardening.max_output_bytes) if hardening.max_output_bytes else None),
         ("runtime", hardening.runtime),
         ("processors", hardening.cpuset),
@@ -238,7 +241,7 @@ def _file_limits(hardening: Hardening) -> list[str]:
         ("calls refused on top:", ", ".join(hardening.seccomp.blocked) or None),
         ("capabilities in the bounding set:", ", ".join(hardening.cap_add) or None),
     )
-    return [f"{name} {value}" for name, value in said if value is not None]
+    return [f"{name} {value}".rstrip() for name, value in said if value is not None]
 
 
 def _rights(mount: Mount) -> str:

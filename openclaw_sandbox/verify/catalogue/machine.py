@@ -76,7 +76,7 @@ RESOURCE: tuple[Probe, ...] = (
     _rs("rs.disk-tmp", _M, "fill /tmp beyond its size", "the host's memory", "heavy", fix=_TMPFS),
     _rs("rs.disk-shm", _M, "fill /dev/shm beyond its size", "memory", "heavy", fix="docker.shmSize"),
     _rs("rs.disk-rootfs", _M, "96 MiB in the image's tree", "the disk", "heavy", fix="docker.readOnlyRoot"),
-    _rs("rs.disk-workspace", _M, "96 MiB in the workspace", "the disk", "heavy", fix="workspace quota"),
+    _rs("rs.disk-workspace", _M, "fill the workspace", "the disk", "heavy", fix="workspace_volume"),
     _rs("rs.tmp-inodes", _L, "count the inodes of /tmp", "none while the size is bounded"),
     _rs("rs.nofile", _L, "read the limit of open files", "the host's file table", fix=_ULIMITS),
     _rs("rs.nproc", _L, "read the limit of core files", "memory contents on disk", fix=_ULIMITS),

@@ -162,7 +162,7 @@ def disk_root() -> Answer:
 @probe("rs.disk-workspace", 15.0)
 def disk_workspace() -> Answer:
     folder = FACTS["workspace"]
-    return _fill(folder, 96 << 20) if os.path.isdir(folder) else absent("no workspace")
+    return _fill(folder, FACTS["workspace_attempt"]) if os.path.isdir(folder) else absent("no workspace")
 
 
 @probe("rs.tmp-inodes")

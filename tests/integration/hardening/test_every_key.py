@@ -402,8 +402,8 @@ def test_what_nothing_enforces_yet_is_refused_by_name(sandbox: Sandbox) -> None:
     assert sandbox.containers() == []
 
 
-#: Hosts have tests of their own, with a gateway.
-_ELSEWHERE = {"allowed_hosts", "denied_hosts"}
+#: Hosts and the workspace's volume have tests of their own: `egress`, and `test_volume`.
+_ELSEWHERE = {"allowed_hosts", "denied_hosts", "workspace_volume"}
 _BESIDE = {
     *(
         "resource_limits.disk",

@@ -71,6 +71,7 @@ sandbox:
   ports: ['8080:80', 9090]
   agents:
     Work Horse: {timeout: 1h, resource_limits: {cpuset: [0]}, log: {driver: none}}
+  workspace_volume: loop
 """
 
 DATA: dict[str, Any] = {
@@ -91,6 +92,7 @@ DATA: dict[str, Any] = {
         "disk_iops": 1000,
         "disk_io_weight": 500,
     },
+    "workspace_volume": "loop",
     "network_policy": "deny-by-default",
     "allowed_hosts": ["api.example.com", "data.example.com"],
     "denied_hosts": ["169.254.169.254"],
@@ -279,6 +281,27 @@ def test_what_the_file_does_not_say_is_built_in(home: Home, path: tuple[str | in
             "mounts.1.target",
             "/x is the target of an earlier mount too",
         ),
+        (
+            "mounts: [{source: /a, target: /x}, {source: /b, target: /y/..//x/.}]",
+            "mounts.1.target",
+            "/x is the target of an earlier mount too",
+        ),
+        (
+            "ports: ['8080:80', '8080:81']",
+            "ports.1",
+            "the host's port 8080/tcp is that of an earlier entry too",
+        ),
+        (
+            "log: {driver: local, labels: [a]}",
+            "log.labels",
+            "the driver local keeps no labels; json-file does",
+        ),
+        (
+            "health_check: {command: x, interval: 0.0001}",
+            "health_check.interval",
+            "expected at least a millisecond, found 0.0001",
+        ),
+        ("workspace_volume: lop", "workspace_volume", 'expected "loop" or "none", found "lop"'),
         ("ulimits: {nofil: 1}", "ulimits.nofil", '"nofil" is no resource limit; did you mean nofile?'),
         (
             "ulimits: {core: 1, RLIMIT_CORE: 2}",

@@ -121,11 +121,31 @@ def test_what_the_host_has_less_of_is_lowered_and_told() -> None:
 def test_which_means_hold_a_disk_limit() -> None:
     with_quota, without = replace(INFO, layer_quota=True, storage_driver="btrfs"), INFO
     assert fit(SPEC, with_quota).spec.disk.size_bytes == SPEC.disk.size_bytes
-    assert "a quota of the engine (btrfs)" in disk_means(with_quota)
+    assert "a quota of the engine (btrfs, which counts the image too)" in disk_means(SPEC, with_quota)
     fitted = fit(SPEC, without)
     assert fitted.spec.disk == replace(SPEC.disk, size_bytes=None)
-    assert fitted.lowered == (f"resource_limits.disk: {disk_means(without)}",)
-    assert "has no quota" in disk_means(without)
+    assert fitted.lowered == (f"resource_limits.disk: {disk_means(SPEC, without)}",)
+    assert "has no quota" in disk_means(SPEC, without)
+
+
+def test_processes_for_the_container_alone_are_too_few() -> None:
+    with pytest.raises(SpecRefusedError) as caught:
+        fit(replace(SPEC, runtime=None, pids_limit=2), INFO)
+    assert "resource_limits.pids" in caught.value.hint
+    assert fit(replace(SPEC, runtime=None, pids_limit=3), INFO).spec.pids_limit == 3
+
+
+def test_a_volume_for_the_workspace() -> None:
+    spec = replace(SPEC, disk=DiskSpec(size_bytes=1 << 30, volume_bytes=1 << 30))
+    assert "a volume of its own" in disk_means(spec, INFO)
+    assert "is watched" in disk_means(SPEC, INFO)
+    nowhere = Needs(no_volume="only root can mount a file system")
+    assert "is watched" in disk_means(spec, INFO, nowhere)
+    with pytest.raises(SpecRefusedError) as caught:
+        fit(spec, INFO, needs=nowhere)
+    assert [issue.path for issue in caught.value.issues] == ["workspace_volume"]
+    (told,) = fit(spec, INFO, needs=nowhere, allowed=["workspace_volume"]).unenforced
+    assert told == "workspace_volume: not enforced: only root can mount a file system"
 
 
 # ---- runtimes

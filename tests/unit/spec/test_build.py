@@ -141,6 +141,7 @@ def test_every_value_of_the_hardening_reaches_the_spec() -> None:
         "seccomp": "its text comes with the context",
         "allow_unenforced": "meets the engine when the container is made",
         "max_output_bytes": "of each command",
+        "workspace_volume": "counts only beside a disk limit; see below",
     }
     other = policy_of(
         binds=["/srv/x:/data:rw"],
@@ -188,6 +189,15 @@ def test_every_value_of_the_hardening_reaches_the_spec() -> None:
     for name in {f.name for f in fields(Hardening)} - set(elsewhere):
         changed = replace(base, hardening=replace(base.hardening, **{name: getattr(other, name)}))
         assert build_spec(changed, context) != build_spec(base, context), name
+
+
+def test_a_workspace_in_a_volume_makes_another_container() -> None:
+    base = policy_of()
+    limited = replace(base, hardening=replace(base.hardening, disk_bytes=1 << 30))
+    asked = replace(limited, hardening=replace(limited.hardening, workspace_volume="loop"))
+    assert build_spec(limited, CONTEXT).disk.volume_bytes is None
+    assert build_spec(asked, CONTEXT).disk.volume_bytes == 1 << 30
+    assert build_spec(asked, CONTEXT).mounts == build_spec(limited, CONTEXT).mounts
 
 
 def test_a_state_folder_has_one_hash() -> None:

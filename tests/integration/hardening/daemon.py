@@ -44,10 +44,16 @@ class Daemon:
 
 
 @contextlib.contextmanager
-def private_daemon(folder: Path, runtimes: Mapping[str, Mapping[str, object]]) -> Iterator[Daemon]:
-    """Start an engine that keeps everything below `folder`; it is ended and its processes with it."""
+def private_daemon(
+    folder: Path, runtimes: Mapping[str, Mapping[str, object]], *, storage_driver: str = ""
+) -> Iterator[Daemon]:
+    """Start an engine that keeps everything below `folder`; it is ended and its processes with it.
+
+    `storage_driver` is one that the file system of `folder` allows; the engine chooses if it is empty.
+    """
     config = folder / "daemon.json"
-    config.write_text(json.dumps({"runtimes": runtimes}))
+    driver = {"storage-driver": storage_driver} if storage_driver else {}
+    config.write_text(json.dumps({"runtimes": runtimes, **driver}))
     socket = folder / "docker.sock"
     # `--bridge none` would remove docker0 from the machine if the namespace were its own.
     command = (

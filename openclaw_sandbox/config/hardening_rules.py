@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Mapping, Set
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
@@ -121,8 +122,8 @@ def _block_rules(home: str) -> dict[str, Rule]:
         "log": {"max_size": measures.size, "max_file": measures.count(1, 1000), "labels": [measures.text]},
         "health_check": {
             "command": measures.command,
-            "interval": measures.duration,
-            "timeout": measures.duration,
+            "interval": measures.check_time,
+            "timeout": measures.check_time,
             "retries": measures.count(1, 1000),
         },
         "ports": [measures.port],
@@ -224,10 +225,25 @@ def _contradictions(block: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
         yield ("resource_limits", "memory_swap"), "memory_swap is memory plus swap, and below memory"
     seen: set[str] = set()
     for index, mount in enumerate(block.get("mounts") or ()):
-        target = str(mount.get("target", "")).rstrip("/")
+        target = "/" + posixpath.normpath(str(mount.get("target", ""))).lstrip("/")
         if target in seen:
             yield ("mounts", index, "target"), f"{shortened(target)} is the target of an earlier mount too"
         seen.add(target)
+    yield from _port_clashes(block.get("ports"))
+    log = _mapping(block.get("log"))
+    if log.get("labels") and log.get("driver") != "json-file":
+        yield ("log", "labels"), f"the driver {log.get('driver')} keeps no labels; json-file does"
+
+
+def _port_clashes(ports: Any) -> Iterator[tuple[KeyPath, str]]:
+    """A port of this host can lead to one container port only."""
+    taken: dict[tuple[int, str], int] = {}
+    for index, port in enumerate(ports if isinstance(ports, list) else ()):
+        said = _mapping(port)
+        key = (said.get("host", 0), said.get("protocol", "tcp"))
+        if key[0] and key in taken:
+            yield ("ports", index), f"the host's port {key[0]}/{key[1]} is that of an earlier entry too"
+        taken[key] = index
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

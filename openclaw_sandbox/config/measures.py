@@ -97,6 +97,14 @@ def duration(value: Any) -> float:
     return int(seconds) if seconds == int(seconds) else seconds
 
 
+def check_time(value: Any) -> float:
+    """Seconds of a health check; engines count in milliseconds."""
+    seconds = duration(value)
+    if seconds < 0.001:
+        raise ValueError(f"expected at least a millisecond, found {_shown(value)}")
+    return seconds
+
+
 def cpu_set(value: Any) -> list[int]:
     """Numbers of processors, sorted: `0,2-3`, one number, or a list of either."""
     parts = value if isinstance(value, list) else str(value).split(",")

@@ -166,6 +166,11 @@ class BindJudge:
                 return f"leads through a symlink to {path}, which {reason}" if by_link else reason
         return None
 
+    def places(self, path: str) -> tuple[str, ...]:
+        """An absolute path as written, and where it leads through links if that is elsewhere."""
+        written = normalize(path)
+        return tuple(dict.fromkeys((written, normalize(self._host.realpath(written)))))
+
     def _match(self, path: str, *, read_only: bool) -> str | None:
         if path == "/" or path in _HOME_ROOTS:
             return "is the whole host" if path == "/" else "holds everybody's home folder"

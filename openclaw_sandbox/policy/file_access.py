@@ -77,7 +77,25 @@ def _inside(entry: Candidate[Any], key: str, workdir: str, step: Tightening) -> 
         hint = "Write it absolute, or relative to the working folder, without `..` and `~`."
         step.notes.error("file-access.path", message, hint=hint, origin=entry.origin)
         return None
+    if not _is_literal(text, entry, key, step):
+        return None
     return normalize(posixpath.join(workdir, text))
+
+
+def _is_literal(text: str, entry: Candidate[Any], key: str, step: Tightening) -> bool:
+    """A pattern would be a promise that mounts cannot keep: they stand over what is there by name.
+
+    Brackets are told and taken as they are written: frameworks name files so (`[id].tsx`).
+    """
+    if "*" in text or "?" in text:
+        message = f'{key}: "{text}" is a pattern, and only paths can be hidden or left.'
+        hint = "Name the file, or keep such files in a folder of their own and name that."
+        step.notes.error("file-access.pattern", message, hint=hint, origin=entry.origin)
+        return False
+    if "[" in text and "]" in text:
+        message = f'{key}: "{text}" is taken as it is written: its brackets are no pattern.'
+        step.notes.warn("file-access.brackets", message, hint="Name each path.", origin=entry.origin)
+    return True
 
 
 def _may_hide(path: str, entry: Candidate[Any], workdir: str, step: Tightening) -> bool:

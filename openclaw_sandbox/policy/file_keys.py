@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.dataclass import dataclass
-from openclaw_sandbox.policy import binds as bind_rules
 from openclaw_sandbox.policy.file_access import file_access
+from openclaw_sandbox.policy.file_mounts import mounts, tmpfs_sizes
+from openclaw_sandbox.policy.file_profiles import profiles
 from openclaw_sandbox.policy.hardening import CAPABILITIES, IMAGE_PATTERN
 from openclaw_sandbox.policy.hardening_file import Applied
 from openclaw_sandbox.policy.model import (
-    Bind,
     Candidate,
     Hardening,
     HealthChoice,
     LogChoice,
     Port,
     Resolved,
-    Seccomp,
-    SeccompKind,
-    Tmpfs,
 )
-from openclaw_sandbox.policy.tighten import Tightening
+from openclaw_sandbox.policy.sizes import human_size
+from openclaw_sandbox.policy.tighten import Tightening, lost_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from openclaw_sandbox.policy import binds as bind_rules
     from openclaw_sandbox.policy.findings import Findings
     from openclaw_sandbox.policy.hardening_file import FileLayers
 
-ENGINE_DEFAULT = "docker-default"
 #: Capabilities that undo the sandbox, whoever holds them.
 _DANGEROUS = frozenset(
     {"BPF", "DAC_READ_SEARCH", "MAC_ADMIN", "NET_ADMIN", "NET_RAW", "PERFMON", "SYS_ADMIN", "SYS_BOOT"}
@@ -68,10 +65,10 @@ def apply_file(base: Hardening, inputs: FileInputs) -> Applied:
     _note_unbuilt(step)
     _engine(step)
     base = replace(base, **step.changes)
-    base = _swap(base, step)
-    base = _capabilities(_profiles(_image(base, step), step), step)
-    base = _mounts(base, step, inputs)
-    base = file_access(_tmpfs(_network(base, step), step), step)
+    base = _reservation(_swap(base, step), step)
+    base = _capabilities(profiles(_image(base, step), step), step)
+    base = mounts(base, step, inputs.judge, inputs.rules)
+    base = file_access(tmpfs_sizes(_network(base, step), step), step)
     base = _observation(replace(base, ulimits=step.ulimits(base.ulimits)), step)
     return Applied(
         hardening=replace(base, allow_unenforced=step.union("allow_unenforced", base.allow_unenforced)),
@@ -117,6 +114,21 @@ def _swap(base: Hardening, step: Tightening) -> Hardening:
         hint = "Raise it, or remove it: then there is no swap."
         step.notes.error("limit.swap", message, hint=hint, origin=said.origin)
     return base
+
+
+def _reservation(base: Hardening, step: Tightening) -> Hardening:
+    """What is kept free for a sandbox cannot be more than it may use; somebody may have tightened that."""
+    wanted, memory = base.memory_reservation_bytes, base.memory_bytes
+    key = "resource_limits.memory_reservation"
+    said = step.values.get(key)
+    if wanted is None or memory is None or wanted <= memory or said is None:
+        return base
+    message = (
+        f"{key}: {human_size(wanted)} lowered to {human_size(memory)}, which is all the memory there is."
+    )
+    step.notes.warn("limit.reservation", message, hint=f"Lower {said.origin.key}.", origin=said.origin)
+    step.values[key] = replace(said, value=memory)
+    return replace(base, memory_reservation_bytes=memory)
 
 
 def _image(base: Hardening, step: Tightening) -> Hardening:
@@ -165,107 +177,6 @@ def _note_kept(entry: Candidate[Any], step: Tightening, *, lost: bool) -> None:
         step.notes.info("capability.kept", message, origin=entry.origin)
 
 
-def _profiles(base: Hardening, step: Tightening) -> Hardening:
-    """Profiles replace: openclaw.json, which is higher, keeps what it names."""
-    for key, value_key, name in (
-        ("seccomp_profile", "docker.seccompProfile", "seccomp"),
-        ("apparmor_profile", "docker.apparmorProfile", "apparmor"),
-        ("selinux_label", "selinux_label", "selinux_label"),
-    ):
-        said = step.last(key)
-        named = step.values.get(value_key)
-        if said is None or (value_key != key and named is not None and named.origin.file is not None):
-            continue
-        if str(said.value).lower() == "unconfined":
-            message = f"{key} unconfined switches it off."
-            step.notes.error(f"{name}.unconfined", message, hint=f"Remove {key}.", origin=said.origin)
-            continue
-        change: dict[str, Any] = {name: _seccomp_choice(said, step) if name == "seccomp" else said.value}
-        base = replace(base, **change)
-        step.values[value_key] = replace(step.values[key], key=value_key)
-    blocked = step.union("blocked_syscalls", base.seccomp.blocked)
-    if blocked and base.seccomp.kind is SeccompKind.ENGINE:
-        # The engine's own profile is not text that more calls could be compiled into; ours is stricter.
-        message = "blocked_syscalls needs a profile to be compiled into: the built-in one, which allows less."
-        origin = step.layers.said("blocked_syscalls")[-1].origin
-        step.notes.info("seccomp.compiled", message, origin=origin)
-        before = step.values.get("docker.seccompProfile")
-        lost = () if before is None else _candidate(before, "calls can be added only to the built-in one")
-        step.values["docker.seccompProfile"] = Resolved(
-            key="docker.seccompProfile", value=SeccompKind.OURS.value, origin=origin, overridden=lost
-        )
-        return replace(base, seccomp=Seccomp(kind=SeccompKind.OURS, blocked=blocked))
-    return replace(base, seccomp=replace(base.seccomp, blocked=blocked))
-
-
-def _seccomp_choice(said: Candidate[Any], step: Tightening) -> Seccomp:
-    if said.value in (ENGINE_DEFAULT, "builtin"):
-        if not step.layers.said("blocked_syscalls"):
-            message = "Docker's own seccomp profile is used; the built-in one allows less."
-            hint = "Remove seccomp_profile."
-            step.notes.warn("weak.seccomp", message, hint=hint, origin=said.origin)
-        return Seccomp(kind=SeccompKind.ENGINE)
-    if said.value == SeccompKind.OURS.value:
-        return Seccomp(kind=SeccompKind.OURS)
-    folder = posixpath.dirname(str(step.layers.loaded.file))
-    return Seccomp(kind=SeccompKind.FILE, path=posixpath.normpath(posixpath.join(folder, said.value)))
-
-
-def _mounts(base: Hardening, step: Tightening, inputs: FileInputs) -> Hardening:
-    blocked = [entry.value for entry in step.joined("blocked_paths")]
-    entries = step.joined("mounts")
-    kept = []
-    named = {bind_rules.normalize(entry.value["source"]) for entry in entries}
-    for bind in base.binds:
-        hit = next((path for path in blocked if _covers(path, bind.source)), None)
-        if hit is None or bind.source in named:
-            kept.append(bind)
-        else:
-            message = f'Bind "{bind.text}": its source meets {hit}, which blocked_paths forbids.'
-            hint = "Name the source under mounts in config.yml if the sandbox must have it."
-            step.notes.error("bind.blocked", message, hint=hint, origin=bind.origin)
-    for entry in entries:
-        mount = _mount(entry, step, inputs)
-        if mount is not None:
-            _note_exception(mount, blocked, step)
-            kept = [bind for bind in kept if bind.destination != mount.destination]
-            kept.append(mount)
-    covered = {bind.destination for bind in kept}
-    tmpfs = tuple(mount for mount in base.tmpfs if mount.destination not in covered)
-    return replace(base, binds=tuple(kept), tmpfs=tmpfs)
-
-
-def _covers(blocked: str, source: str) -> bool:
-    """A source meets a blocked path when it is it, lies under it, or contains it."""
-    path = bind_rules.normalize(blocked)
-    return bind_rules.is_under(source, path) or bind_rules.is_under(path, source)
-
-
-def _mount(entry: Candidate[Any], step: Tightening, inputs: FileInputs) -> Bind | None:
-    said = entry.value
-    text = f"{said['source']}:{said['target']}:{said['mode']}"
-    before = len(step.notes.found)
-    bind = bind_rules.parse_bind(text, entry.origin, inputs.rules, step.notes)
-    if bind is None or len(step.notes.found) > before:
-        return bind
-    objection = inputs.judge.objection(bind.source, read_only=bind.read_only)
-    if objection is not None:
-        message = f"Mount {text}: {bind.source} {objection}."
-        hint = "Mount a project's own folder instead."
-        step.notes.error("bind.sensitive", message, hint=hint, origin=entry.origin)
-        return None
-    return bind
-
-
-def _note_exception(mount: Bind, blocked: list[str], step: Tightening) -> None:
-    hit = next((path for path in blocked if _covers(path, mount.source)), None)
-    if hit is not None:
-        message = (
-            f"mounts names {mount.source}, which meets {hit} of blocked_paths: it is mounted all the same."
-        )
-        step.notes.warn("mount.exception", message, hint="Remove one of the two.", origin=mount.origin)
-
-
 def _network(base: Hardening, step: Tightening) -> Hardening:
     """`deny-by-default` is stricter than any network that openclaw.json names."""
     said = step.last("network_policy")
@@ -279,37 +190,11 @@ def _network(base: Hardening, step: Tightening) -> Hardening:
         hint="List the hosts it needs under allowed_hosts.",
         origin=before.origin if before else said.origin,
     )
-    lost = (*before.overridden, *_candidate(before, "a stricter value wins")) if before else ()
+    lost = (*before.overridden, *lost_to(before, "a stricter value wins")) if before else ()
     step.values["docker.network"] = Resolved(
         key="docker.network", value="none", origin=said.origin, overridden=lost
     )
     return replace(base, network="none")
-
-
-def _candidate(value: Resolved[Any], why: str) -> tuple[Candidate[Any], ...]:
-    return (Candidate(origin=value.origin, value=value.value, why_lost=why),)
-
-
-def _tmpfs(base: Hardening, step: Tightening) -> Hardening:
-    writable, size = step.last("writable_tmpfs"), step.layers.said("tmpfs_size")
-    tmpfs = base.tmpfs
-    if size:
-        smallest = min(size, key=lambda said: said.value)
-        step.values["tmpfs_size"] = Resolved(key="tmpfs_size", value=smallest.value, origin=smallest.origin)
-        tmpfs = tuple(_bounded(mount, smallest.value) for mount in tmpfs)
-    if writable is not None and not writable.value:
-        tmpfs = tuple(replace(mount, options=(*_without(mount, "rw"), "ro")) for mount in tmpfs)
-    return replace(base, tmpfs=tmpfs)
-
-
-def _bounded(mount: Tmpfs, limit: int) -> Tmpfs:
-    sizes = [int(o.removeprefix("size=")) for o in mount.options if o.startswith("size=") and o[5:].isdigit()]
-    size = min([*sizes, limit])
-    return replace(mount, options=(*(o for o in mount.options if not o.startswith("size=")), f"size={size}"))
-
-
-def _without(mount: Tmpfs, *names: str) -> tuple[str, ...]:
-    return tuple(option for option in mount.options if option not in names)
 
 
 def _observation(base: Hardening, step: Tightening) -> Hardening:
@@ -347,11 +232,23 @@ def _cpuset(step: Tightening) -> str | None:
         message = "resource_limits.cpuset: the agent's processors and everybody's have none in common."
         step.notes.error("limit.cpuset", message, hint="Name processors of both.", origin=said[-1].origin)
         return None
-    text = ",".join(str(cpu) for cpu in sorted(common))
+    text = _ranges(sorted(common))
     step.values["resource_limits.cpuset"] = Resolved(
         key="resource_limits.cpuset", value=text, origin=said[-1].origin, overridden=tuple(said[:-1])
     )
     return text
+
+
+def _ranges(numbers: list[int]) -> str:
+    """`0,1,4-7`: three and more in a row are a range."""
+    rows: list[list[int]] = []
+    for number in numbers:
+        if rows and number == rows[-1][-1] + 1:
+            rows[-1].append(number)
+        else:
+            rows.append([number])
+    words = (f"{row[0]}-{row[-1]}" if len(row) > 2 else ",".join(map(str, row)) for row in rows)
+    return ",".join(words)
 
 
 def _log(block: Mapping[str, Any]) -> LogChoice:

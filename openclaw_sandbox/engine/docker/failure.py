@@ -85,7 +85,27 @@ _REFUSALS: tuple[tuple[str, str, str], ...] = (
         "Lower docker.cpus in the config.",
     ),
     (
-        r"[Mm]inimum memory limit (?:allowed|can not be less than)[^0-9]*(?P<what>\S+)",
+        r"Requested CPUs are not available.*available: (?P<what>[0-9,-]+)",
+        "resource_limits.cpuset names processors that this host does not have; it has {what}.",
+        "Correct resource_limits.cpuset in config.yml.",
+    ),
+    (
+        r"[Ff]ailed to limit qgroup.*quota exceeded",
+        "resource_limits.disk is less than the image, which this engine's quota counts too.",
+        "Raise resource_limits.disk in config.yml above the image's size: docker image ls",
+    ),
+    (
+        r"closing exec fds: open /proc/self/fd: too many open files",
+        "ulimits.nofile is so low that no container starts.",
+        "Raise ulimits.nofile in config.yml, or docker.ulimits.nofile.",
+    ),
+    (
+        r"less than memory reservation",
+        "resource_limits.memory_reservation is more than the memory limit.",
+        "Lower resource_limits.memory_reservation in config.yml.",
+    ),
+    (
+        r"[Mm]inimum memory limit (?:allowed|can not be less than) +(?:is )?(?P<what>[0-9]\S*)",
         "The memory limit is below the engine's minimum ({what}).",
         "Raise docker.memory in the config.",
     ),
@@ -111,7 +131,7 @@ def create_failure(status: int, body: bytes, image: str) -> EngineError:
         return SandboxConflictError("The container's name is already taken.", details=[said])
     for pattern, sentence, hint in _REFUSALS:
         if found := re.search(pattern, said):
-            what = next((g for g in found.groupdict().values() if g), "") if found.groupdict() else ""
+            what = next((g for n, g in found.groupdict().items() if g and n.startswith("what")), "")
             return SpecRefusedError(sentence.format(what=what), hint=hint, details=[said])
     return SpecRefusedError("The engine refused to make the sandbox.", details=[said])
 

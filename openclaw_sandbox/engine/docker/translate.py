@@ -120,12 +120,13 @@ def _block_io(spec: ContainerSpec) -> dict[str, Any]:
 
 
 def _port_bindings(spec: ContainerSpec) -> dict[str, Any]:
-    return {
-        f"{port.container_port}/{port.protocol}": [
-            {"HostIp": "127.0.0.1", "HostPort": str(port.host_port) if port.host_port else ""}
-        ]
-        for port in spec.ports
-    }
+    found: dict[str, Any] = {}
+    for port in spec.ports:
+        binding = {"HostIp": "127.0.0.1", "HostPort": str(port.host_port) if port.host_port else ""}
+        bindings = found.setdefault(f"{port.container_port}/{port.protocol}", [])
+        if binding not in bindings:
+            bindings.append(binding)
+    return found
 
 
 def _health(spec: ContainerSpec) -> dict[str, Any]:
@@ -145,6 +146,10 @@ def _log_config(spec: ContainerSpec) -> dict[str, Any]:
     if spec.log.driver is LogDriver.NONE:
         return {"Type": "none", "Config": {}}
     options = {"max-size": str(spec.log.max_bytes), "max-file": str(spec.log.max_files)}
+    if spec.log.driver is LogDriver.LOCAL and spec.log.max_files == 1:
+        options["compress"] = (
+            "false"  # there is no older file to compress, and the engine says so with an error
+        )
     if spec.log.labels:
         options["labels"] = ",".join(spec.log.labels)
     return {"Type": spec.log.driver.value, "Config": options}

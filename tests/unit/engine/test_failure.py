@@ -148,3 +148,35 @@ def test_a_refused_exec_tells_whether_the_container_went(status: int, said: str,
 def test_any_body_is_survived(body: bytes) -> None:
     assert isinstance(message_of(body), str)
     assert plain_failure(500, body, "try").details
+
+
+@pytest.mark.parametrize(
+    ("said", "key", "words"),
+    [
+        (
+            "Requested CPUs are not available - requested 0-99, available: 0-1",
+            "resource_limits.cpuset",
+            "it has 0-1",
+        ),
+        (
+            "Minimum memory limit can not be less than memory reservation limit, see usage",
+            "resource_limits.memory_reservation",
+            "more than the memory limit",
+        ),
+        (
+            "Failed to limit qgroup for &{}: disk quota exceeded",
+            "resource_limits.disk",
+            "less than the image",
+        ),
+        ("Minimum memory limit allowed is 6MB", "docker.memory", "minimum (6MB)"),
+        (
+            "runc create failed: error closing exec fds: open /proc/self/fd: too many open files: unknown",
+            "ulimits.nofile",
+            "no container starts",
+        ),
+    ],
+)
+def test_a_refused_limit_is_named_by_its_key(said: str, key: str, words: str) -> None:
+    error = create_failure(400, json.dumps({"message": said}).encode(), "x:1")
+    assert words in error.brief
+    assert key in error.brief + error.hint

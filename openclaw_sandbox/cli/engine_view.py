@@ -168,10 +168,14 @@ def _missing_network(policy: EffectivePolicy) -> Finding | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveResult:
-    """The comparison with what runs; `observed` is None if there is no such container."""
+    """The comparison with what runs; `observed` is None if there is no such container.
+
+    `conflict` says why the container of that name is not this state folder's; None if it may be.
+    """
 
     observed: Observed | None
     checks: tuple[FieldCheck, ...] = ()
+    conflict: SandboxError | None = None
 
     @property
     def differs(self) -> bool:
@@ -190,10 +194,15 @@ def compare_live(policy: EffectivePolicy, ui: Ui) -> LiveResult:
     from openclaw_sandbox.cli.ui import now_ms
     from openclaw_sandbox.lifecycle.compare import compare
     from openclaw_sandbox.lifecycle.ensure import draw_blueprint
+    from openclaw_sandbox.lifecycle.plan import whose
+    from openclaw_sandbox.spec import labels
 
     engine = engine_of(ui)
     observed = engine.inspect(policy.container_name)
     if observed is None:
         return LiveResult(observed=None)
     blueprint = draw_blueprint(policy, engine, now_ms=now_ms(), touch=False)
-    return LiveResult(observed=observed, checks=compare(blueprint.spec, observed))
+    # OpenClaw labels no state folder: only its registry, which `run` reads, tells whose such a container is.
+    by_openclaw = observed.labels.get(labels.SANDBOX) == "1" and labels.STATE not in observed.labels
+    conflict = None if by_openclaw else whose(blueprint.desired, observed)
+    return LiveResult(observed=observed, checks=compare(blueprint.spec, observed), conflict=conflict)

@@ -92,6 +92,25 @@ def test_the_container_agrees_until_the_config_changes(
     assert differing == {"memory", "memory_swap"}
 
 
+def test_another_folders_container_is_not_said_to_be_replaced(
+    container: str,
+    config: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "openclaw.json").write_text(config.read_text().replace("64m", "96m"))
+    monkeypatch.setenv("OPENCLAW_STATE_DIR", str(other))
+    monkeypatch.delenv("OPENCLAW_CONFIG_PATH", raising=False)
+    assert run_cli(["explain", "--live"]) == 1
+    page = capsys.readouterr().out
+    assert f"The container {container} belongs to another state folder" in page
+    assert "containerPrefix" in page
+    assert "replaces it" not in page
+
+
 def test_a_missing_image_is_a_warning(config: Path, image: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_cli(["explain"]) == 0
     assert "Not runnable now" not in capsys.readouterr().out

@@ -22,6 +22,7 @@ def live_document(view: View, result: LiveResult) -> dict[str, Any]:
         "container": view.policy.container_name,
         "state": observed.state.value if observed is not None else "missing",
         "agrees": None if observed is None else not result.differs,
+        "conflict": None if result.conflict is None else result.conflict.brief,
         "fields": [
             {
                 "field": check.field,
@@ -58,6 +59,7 @@ def live_text(view: View, result: LiveResult, ui: Ui) -> str:
         (c.field, _short(view.redactor.plain(c.promised)), _short(view.redactor.plain(c.observed)))
         for c in wrong
     ]
-    return "\n".join(
-        [head, *columns_of(rows, total=width()), "fix: openclaw-sandbox run replaces it when it is idle."]
-    )
+    fix = ["fix: openclaw-sandbox run replaces it when it is idle."]
+    if result.conflict is not None:
+        fix = [result.conflict.brief, f"fix: {result.conflict.hint}"]
+    return "\n".join([head, *columns_of(rows, total=width()), *fix])

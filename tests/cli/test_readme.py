@@ -33,3 +33,12 @@ def test_flags_that_are_shown_exist(words: list[str], tool: Tool) -> None:
     text = tool(*verb, "--help").text
     for flag in (word for word in own if word.startswith("--")):
         assert re.search(rf"{flag}\b", text), f"{' '.join(verb)} has no {flag}"
+
+
+def test_the_config_that_is_shown_is_valid(tool: Tool) -> None:
+    (example,) = re.findall(r"^```yaml\n(.*?)^```$", TEXT, flags=re.MULTILINE | re.DOTALL)
+    tool.write_config({"agents": {"list": [{"id": "main"}, {"id": "work"}]}})
+    (tool.state / "config.yml").write_text(example, encoding="utf-8")
+    done = tool("explain", "--agent", "work")
+    assert done.status == 0, done.said
+    assert "error:" not in done.text + done.said

@@ -120,10 +120,9 @@ class Usage:
 class Meter:
     """Samples a container's counters during a run; `usage` is the difference."""
 
-    def __init__(self, pid: int, *, fresh: bool) -> None:
+    def __init__(self, pid: int) -> None:
         self._reader = CounterReader(pid)
-        # In a container of its own everything since its start belongs to the run.
-        self._before = Counters(oom_kills=0, forks_denied=0, cpu_ns=0) if fresh else self._reader.read()
+        self._before = self._reader.read()
         self._last: Counters | None = None
         self._sampled_peak: int | None = None
 

@@ -15,13 +15,12 @@ from openclaw_sandbox.errors import EngineError, EngineUnavailableError, Sandbox
 from openclaw_sandbox.lifecycle.blueprint import masks_fixed
 from openclaw_sandbox.lifecycle.counters import Meter
 from openclaw_sandbox.lifecycle.diskwatch import DiskWatch
-from openclaw_sandbox.lifecycle.ensure import Blueprint, Ready, create, ensure, make
+from openclaw_sandbox.lifecycle.ensure import Blueprint, Ready, ensure, make
 from openclaw_sandbox.lifecycle.execute import Bounds, Ending, Execution, exit_status
 from openclaw_sandbox.lifecycle.locks import entering
 from openclaw_sandbox.lifecycle.make import discard
 from openclaw_sandbox.lifecycle.plan import OnBusy
 from openclaw_sandbox.lifecycle.reaper import MARK, Reaper, boot_ticks
-from openclaw_sandbox.lifecycle.starting import start
 from openclaw_sandbox.lifecycle.streams import raw_terminal, size_from_the_start
 from openclaw_sandbox.lifecycle.volume import holds_limit
 from openclaw_sandbox.lifecycle.way_out import close_way_out
@@ -100,9 +99,8 @@ def run(
     Raises:
         EngineError: the sandbox could not be made or was lost; see `ensure`.
     """
-    if request.alone and _needs_no_exec(blueprint, request):
-        return _run_as_main_process(blueprint, request, engine, streams, listener)
     if request.alone:
+        # By exec here too, not as the main process: a container takes its counters along, and they say why.
         with masks_fixed(blueprint, engine) as drawn:
             spec = replace(drawn.spec, name=own_name(drawn))
             ready = make(replace(drawn, spec=spec), engine, log=listener.debug)
@@ -147,14 +145,6 @@ def _disposable(
 def _dispose(container_id: str, blueprint: Blueprint, engine: Engine) -> None:
     discard(container_id, engine)
     close_way_out(blueprint.policy, engine, container_id)
-
-
-def _needs_no_exec(blueprint: Blueprint, request: RunRequest) -> bool:
-    """Only then can the command be the main process: variables given to a container stand in its inspect."""
-    hardening = blueprint.policy.hardening
-    if blueprint.policy.egress is not None:
-        return False  # the way out is opened in a container that already runs
-    return not (hardening.setup_command or hardening.secret_env or request.env)
 
 
 def own_name(blueprint: Blueprint) -> str:
@@ -211,18 +201,15 @@ class Site:
     blueprint: Blueprint
     engine: Engine
     container_id: str
-    fresh: bool = False  # the container was made for this command
 
 
-def _drive(
-    command: _ExecCommand | _MainCommand, site: Site, request: RunRequest, streams: Streams
-) -> RunReport:
+def _drive(command: _ExecCommand, site: Site, request: RunRequest, streams: Streams) -> RunReport:
     started_s = time.time()
     bounds = Bounds(timeout_s=request.timeout_s, output_limit=request.output_limit)
     execution = Execution(command, streams, bounds=bounds, name=request.argv[0])
     try:
         observed = site.engine.inspect(site.container_id)
-        meter = Meter(observed.pid if observed else 0, fresh=site.fresh)
+        meter = Meter(observed.pid if observed else 0)
         execution.on_tick = _Ticks(meter, _disk_watch(site.blueprint), execution)
         with raw_terminal(streams.tty):
             result = execution.run()
@@ -233,7 +220,7 @@ def _drive(
             started_s=started_s,
             container_started_at=observed.started_at if observed else "",
         )
-        cause = witness.judge(result, meter.usage(), bounds, own_container=site.fresh)
+        cause = witness.judge(result, meter.usage(), bounds)
         return RunReport(result=result, usage=meter.usage(), cause=cause, container=site.blueprint.spec.name)
     except BaseException:
         if not execution.killed:  # an engine that could not do it will not do it now
@@ -282,51 +269,6 @@ class _ExecCommand:
         return self._reaper.end()
 
 
-class _MainCommand:
-    """A command that is its container's main process: the container's end is its end."""
-
-    def __init__(self, engine: Engine, container_id: str, stream: Stream) -> None:
-        self.stream = stream
-        self._engine, self._id = engine, container_id
-
-    def status(self) -> ExecStatus:
-        observed = self._engine.inspect(self._id)
-        if observed is None:
-            raise EngineError("The sandbox was removed while the command ran.")
-        return ExecStatus(running=observed.running, exit_code=observed.exit_code, pid=observed.pid or -1)
-
-    def signal(self, name: str) -> None:
-        self._engine.kill(self._id, signal=name)
-
-    def end(self) -> bool:
-        self._engine.kill(self._id)
-        return True
-
-
 def _tell(warnings: tuple[str, ...], listener: Listener) -> None:
     for warning in warnings:
         listener.warn(warning)
-
-
-def _run_as_main_process(
-    blueprint: Blueprint, request: RunRequest, engine: Engine, streams: Streams, listener: Listener
-) -> RunReport:
-    with masks_fixed(blueprint, engine) as drawn:
-        spec = replace(
-            drawn.spec,
-            name=own_name(drawn),
-            command=request.argv,
-            env={**drawn.spec.env, **command_env(drawn, request)},
-            user=request.user or drawn.spec.user,
-            workdir=request.workdir or drawn.spec.workdir,
-            interactive=True,
-            tty=request.tty,
-        )
-        container_id, warnings = create(spec, drawn, engine)
-    with _disposable(container_id, spec.name, blueprint, engine, listener):
-        _tell(warnings, listener)
-        stream = engine.attach(container_id, stdin=streams.stdin is not None, tty=request.tty)
-        size_from_the_start(stream, streams.tty)
-        start(engine, container_id, spec)
-        site = Site(blueprint, engine, container_id, fresh=True)
-        return _drive(_MainCommand(engine, container_id, stream), site, request, streams)

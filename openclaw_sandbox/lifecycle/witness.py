@@ -37,15 +37,15 @@ class Witness:
     started_s: float
     container_started_at: str = ""  # as the engine says it; empty if it did not
 
-    def judge(self, result: Result, usage: Usage, bounds: Bounds, *, own_container: bool) -> Cause:
-        """Why the run ended. `own_container`: its end is the command's end and tells nothing."""
+    def judge(self, result: Result, usage: Usage, bounds: Bounds) -> Cause:
+        """Why the run ended."""
         failed = result.ending is Ending.EXITED and result.exit_code != 0
         full, roomy = self._space() if failed else ((), ())
         evidence = Evidence(
             result=result,
             usage=usage,
             oom_seen=failed and not usage.oom_kills and self._oom_events(),
-            container_died=failed and not own_container and self._container_died(result.exit_code),
+            container_died=failed and self._container_died(result.exit_code),
             last_words=result.last_words.decode("utf-8", "replace"),
             limits=limits_of(self.blueprint.policy, self.blueprint.spec, bounds),
             read_only_paths=dict(self._read_only()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,12 +41,23 @@ def state_paths(
         _apply_profile(variables, chosen, home)
     override = _variable(variables, "OPENCLAW_STATE_DIR", "CLAWDBOT_STATE_DIR")
     overridden_dir = user_path(override, home=home, cwd=cwd) if override else None
+    state_dir = overridden_dir or _default_state_dir(home)
+    config_file = _config_file(variables, overridden_dir, home, cwd)
     return StatePaths(
         home=home,
-        state_dir=overridden_dir or _default_state_dir(home),
-        config_file=_config_file(variables, overridden_dir, home, cwd),
+        state_dir=state_dir,
+        config_file=config_file,
         profile=chosen or _profile_variable(env),
+        rivals=(
+            *(() if override else _before(state_dir, _state_dirs(home))),
+            *(() if _explicit(variables) else _before(config_file, _candidates(overridden_dir, home))),
+        ),
     )
+
+
+def _before(chosen: Path, candidates: Iterator[Path]) -> Iterator[Path]:
+    """The candidates that were looked for before the chosen one."""
+    return takewhile(lambda candidate: candidate != chosen, candidates)
 
 
 def effective_home(env: Mapping[str, str], cwd: Path) -> Path:
@@ -114,22 +126,27 @@ def _apply_profile(variables: dict[str, str], profile: str, home: Path) -> None:
 
 
 def _default_state_dir(home: Path) -> Path:
-    return next(
-        (home / name for name in _STATE_DIR_NAMES if is_there(home / name)), home / _STATE_DIR_NAMES[0]
-    )
+    return next(filter(is_there, _state_dirs(home)), home / _STATE_DIR_NAMES[0])
+
+
+def _state_dirs(home: Path) -> Iterator[Path]:
+    return (home / name for name in _STATE_DIR_NAMES)
 
 
 def _config_file(variables: Mapping[str, str], overridden_dir: Path | None, home: Path, cwd: Path) -> Path:
-    explicit = _variable(variables, "OPENCLAW_CONFIG_PATH", "CLAWDBOT_CONFIG_PATH")
-    if explicit:
+    if explicit := _explicit(variables):
         return user_path(explicit, home=home, cwd=cwd)
     canonical = (overridden_dir or _default_state_dir(home)) / _CONFIG_NAMES[0]
     return next((path for path in _candidates(overridden_dir, home) if is_there(path)), canonical)
 
 
+def _explicit(variables: Mapping[str, str]) -> str:
+    return _variable(variables, "OPENCLAW_CONFIG_PATH", "CLAWDBOT_CONFIG_PATH")
+
+
 def _candidates(overridden_dir: Path | None, home: Path) -> Iterator[Path]:
     folders = [overridden_dir] if overridden_dir else []
-    for folder in (*folders, *(home / name for name in _STATE_DIR_NAMES)):
+    for folder in (*folders, *_state_dirs(home)):
         yield from (folder / name for name in _CONFIG_NAMES)
 
 

@@ -21,6 +21,7 @@ class StatePaths:
     state_dir: Path
     config_file: Path  # the first candidate that exists, else where it would be
     profile: str | None
+    rivals: tuple[Path, ...] = ()  # looked for first, and absent: were they there, they would be used instead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,8 @@ class LoadedConfig:
     data: Mapping[str, Any] = field(repr=False)
     origin_of: Callable[[KeyPath], Origin] = field(default=lambda _path: BUILT_IN, repr=False, compare=False)
     warnings: tuple[ConfigWarning, ...] = ()
+    #: What else was read for it: included files, and `.env` files that its variables may come from.
+    beside: tuple[Path, ...] = ()
     #: Values that came from variables or look like secrets, for redaction. Never shown.
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     #: config.yml beside it; None: it was not looked for.

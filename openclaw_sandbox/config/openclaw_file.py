@@ -6,6 +6,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from openclaw_sandbox.config.agent_dirs import agent_dir_problems
+from openclaw_sandbox.config.discover import is_there
 from openclaw_sandbox.config.document import Document
 from openclaw_sandbox.config.hardening_file import load_hardening_file
 from openclaw_sandbox.config.home_paths import expand_paths
@@ -52,6 +53,7 @@ def read_config(paths: StatePaths, *, env: Mapping[str, str], cwd: Path) -> Load
         data=expand_paths(_main_key_forced(substituted.data), home=paths.home, cwd=cwd),
         origin_of=origin_of,
         warnings=tuple(islice(config_warnings(substituted.data, merged.documents, origin_of), _MAX_WARNINGS)),
+        beside=(*(document.path for document in merged.documents[1:]), *_dotenvs_that_count(merged, paths)),
         secrets=frozenset(substituted.secrets),
         hardening=load_hardening_file(paths),
     )
@@ -69,11 +71,22 @@ def _read(path: Path) -> Merged:
 
 def _variables(merged: Merged, paths: StatePaths, env: Mapping[str, str]) -> dict[str, str]:
     """Every known variable; `.env` files are read only for a config that refers to one."""
-    if not any("$" in document.text or "\\" in document.text for document in merged.documents):
+    if not _may_refer_to_variables(merged):
         return {}
-    folders = dict.fromkeys((paths.state_dir, paths.config_file.parent))
-    dotenvs = [read_dotenv(folder / ".env") for folder in folders]
+    dotenvs = [read_dotenv(file) for file in _dotenvs(paths)]
     return known_variables(env, dotenvs, config_env_block(merged.data))
+
+
+def _may_refer_to_variables(merged: Merged) -> bool:
+    return any("$" in document.text or "\\" in document.text for document in merged.documents)
+
+
+def _dotenvs(paths: StatePaths) -> list[Path]:
+    return [folder / ".env" for folder in dict.fromkeys((paths.state_dir, paths.config_file.parent))]
+
+
+def _dotenvs_that_count(merged: Merged, paths: StatePaths) -> list[Path]:
+    return [file for file in _dotenvs(paths) if is_there(file)] if _may_refer_to_variables(merged) else []
 
 
 def _refuse_problems(merged: Merged, substituted: Substituted, paths: StatePaths, cwd: Path) -> None:

@@ -304,7 +304,7 @@ def _decide(question: Question) -> EffectivePolicy:
     values |= built_in_values(hardening, values) | _flag_values(question.overrides)
     applied = _under_file(question, hardening, _with_ignored(values, layers), notes)
     policy = replace_fields(_assemble(question, document, tools, applied), exec_host=exec_host(config))
-    policy = without_own_state(policy, question.config.paths, question.host, notes)
+    policy = without_own_state(policy, question.config, question.host, notes)
     if any(applied.hosts.values()):
         policy = _with_way_out(policy, applied, notes)
     review(policy, question.config, question.agents, notes)

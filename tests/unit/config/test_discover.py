@@ -195,3 +195,23 @@ def test_what_cannot_be_looked_at_is_not_absent(tmp_path: Path, monkeypatch: pyt
 def test_a_nul_in_a_path_is_refused() -> None:
     with pytest.raises(ConfigError):
         state_paths(env={"HOME": "/h\0x"}, cwd=CWD)
+
+
+def test_what_would_be_used_instead_if_it_were_there(tmp_path: Path) -> None:
+    touch(tmp_path / ".clawdbot" / "clawdbot.json")
+    home = {"HOME": str(tmp_path)}
+    rivals = state_paths(env=home, cwd=CWD).rivals
+    assert {tmp_path / ".openclaw", tmp_path / ".openclaw/openclaw.json"} <= set(rivals)
+    assert tmp_path / ".clawdbot/openclaw.json" in rivals
+    assert not {tmp_path / ".moldbot", tmp_path / ".clawdbot/clawdbot.json"} & set(rivals)
+    named = {
+        "OPENCLAW_STATE_DIR": str(tmp_path / ".clawdbot"),
+        "OPENCLAW_CONFIG_PATH": str(tmp_path / ".clawdbot/clawdbot.json"),
+    }
+    assert state_paths(env=home | named, cwd=CWD).rivals == ()
+
+
+def test_todays_names_have_no_rivals(tmp_path: Path) -> None:
+    assert state_paths(env={"HOME": str(tmp_path)}, cwd=CWD).rivals == ()
+    touch(tmp_path / ".openclaw" / "openclaw.json")
+    assert state_paths(env={"HOME": str(tmp_path)}, cwd=CWD).rivals == ()

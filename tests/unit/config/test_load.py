@@ -164,3 +164,14 @@ def test_a_file_full_of_oddities_warns_a_hundred_times(home: Home) -> None:
 def test_variables_cannot_blow_a_config_up(home: Home) -> None:
     issue = home.refused_once("{x: [" + "'${A}'," * 2000 + "]}", {"A": "y" * 10_000})
     assert issue.message == "the variables make this config larger than 16 MiB"
+
+
+def test_every_file_that_was_read_is_known(home: Home) -> None:
+    home.state.mkdir(parents=True)
+    (home.state / "team.json").write_text("{}")
+    (home.state / ".env").write_text("WS=/srv/w\n")
+    assert home.load("{agents: {$include: './team.json'}}").beside == (
+        home.state / "team.json",
+        home.state / ".env",
+    )
+    assert home.load("{agents: {defaults: {workspace: '${WS}'}}}").beside == (home.state / ".env",)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from openclaw_sandbox.config.model import LoadedHardening
 from openclaw_sandbox.errors import ConfigError
 from openclaw_sandbox.policy.findings import refuse
 from openclaw_sandbox.policy.model import Severity
@@ -100,3 +101,45 @@ def test_a_config_file_of_its_own_place(exists: bool) -> None:
     policy = survey(config, session=None, agent=None, host=FakeHost())
     hidden = [("/workspace/team/openclaw.json", "/srv/team/openclaw.json")] if exists else []
     assert masks(policy) == hidden
+
+
+@pytest.mark.parametrize("name", ["openclaw.json", "config.yml"])
+def test_a_file_of_rules_that_is_a_link_into_the_workspace(name: str) -> None:
+    """As with a folder of dotfiles: the link is hidden with the state folder, and where it leads as well."""
+    config = config_of(
+        {"agents": {"defaults": {"sandbox": {"workspaceAccess": "rw"}, "workspace": "/home/op"}}}
+    )
+    hardening = LoadedHardening(file=STATE / "config.yml", exists=True, data={})
+    config = replace(config, hardening=hardening)
+    host = FakeHost(links={str(STATE / name): f"/home/op/dotfiles/{name}"})
+    policy = survey(config, session=None, agent=None, host=host)
+    assert told(policy) == [Severity.WARNING, Severity.WARNING]
+    assert [place for place, _ in masks(policy)] == ["/workspace/.openclaw", f"/workspace/dotfiles/{name}"]
+
+
+def test_what_was_read_besides_decides_too() -> None:
+    config = config_of({"agents": {"defaults": {"sandbox": {"workspaceAccess": "rw"}, "workspace": "/srv"}}})
+    paths = replace(config.paths, config_file=Path("/srv/openclaw.json"))
+    config = replace(config, paths=paths, beside=(Path("/srv/team.json"), Path("/srv/.env")))
+    policy = survey(config, session=None, agent=None, host=FakeHost())
+    names = [place for place, _ in masks(policy)]
+    assert names == ["/workspace/.env", "/workspace/openclaw.json", "/workspace/team.json"]
+
+
+@pytest.mark.parametrize(
+    ("workspace", "rival", "refused"),
+    [
+        ("/home/op", "/home/op/.openclaw", True),
+        ("/home/op", "/home/op/.clawdbot/openclaw.json", False),  # hidden with the state folder
+        ("/home/op/projects", "/home/op/.openclaw", False),
+    ],
+)
+def test_what_would_decide_if_it_were_there(workspace: str, rival: str, refused: bool) -> None:
+    settings = {"sandbox": {"workspaceAccess": "rw"}, "workspace": workspace}
+    config = config_of({"agents": {"defaults": settings}}, state=Path("/home/op/.clawdbot"))
+    config = replace(config, paths=replace(config.paths, rivals=(Path(rival),)))
+    policy = survey(config, session=None, agent=None, host=FakeHost())
+    found = [f for f in policy.findings if f.severity is Severity.ERROR]
+    assert [rival in one.message for one in found] == [True] * refused
+    if refused:
+        assert "OPENCLAW_STATE_DIR=/home/op/.clawdbot" in found[0].hint

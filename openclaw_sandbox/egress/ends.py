@@ -30,7 +30,7 @@ class Joined(Protocol):
     def ended(self, source: Connection) -> None:
         """No more will come."""
 
-    def lost(self, error: Exception | None) -> None:
+    def lost(self, source: Connection, error: Exception | None) -> None:
         """It is gone; with an error if it broke."""
 
     def full(self, target: Connection) -> None:
@@ -81,13 +81,13 @@ class Connection(asyncio.StreamReaderProtocol, asyncio.BufferedProtocol):
         if self._joined is None:
             return super().eof_received()
         self._joined.ended(self)
-        return True  # the other half stays
+        return self.transport.can_write_eof()  # the other half stays; TLS has none
 
     def connection_lost(self, exc: Exception | None) -> None:
         """For asyncio."""
         super().connection_lost(exc)
         if self._joined is not None:
-            self._joined.lost(exc)
+            self._joined.lost(self, exc)
 
     def pause_writing(self) -> None:
         """For asyncio."""
@@ -132,9 +132,12 @@ class Ends:
     def close(self) -> None:
         """End it. What is still to be sent has a while: a side that never reads holds nothing."""
         transport = self.writer.transport
+        if transport.is_closing():
+            return
         with contextlib.suppress(OSError, RuntimeError):
+            unsent = transport.get_write_buffer_size()  # a closed TLS transport cannot tell any more
             self.writer.close()
-            if transport.get_write_buffer_size():
+            if unsent:
                 asyncio.get_running_loop().call_later(_LINGER_S, transport.abort)
 
     def abort(self) -> None:

@@ -120,7 +120,7 @@ class Gateway:
                 await _serve(session)
         finally:
             account.connections -= 1
-            if not (account.connections or account.bandwidth.spent or account.look_ups.locked()):
+            if not (account.connections or account.bandwidth.spent or account.look_ups.running):
                 del self._accounts[sandbox]
 
 

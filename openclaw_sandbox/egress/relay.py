@@ -105,8 +105,12 @@ class _Joint:
         if not self._open and not self.finished.done():
             self.finished.set_result(None)
 
-    def lost(self, error: Exception | None) -> None:
-        if not self.finished.done():
+    def lost(self, source: Connection, error: Exception | None) -> None:
+        if self.finished.done():
+            return
+        if error is None and source not in self._open:  # TLS has no half-closed connections
+            self.finished.set_result(None)
+        else:
             self.finished.set_exception(error if isinstance(error, OSError) else ConnectionError("it closed"))
             self.finished.exception()  # seen, whether or not somebody waits
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from openclaw_sandbox.egress.records import Record, decision_line, end_line, now
 from openclaw_sandbox.egress.relay import Bandwidth, Meter
 from openclaw_sandbox.egress.upstream import (
-    LOOK_UPS,
+    LookUps,
     ProxyServer,
     UnreachableError,
     dial,
@@ -35,7 +34,7 @@ class Account:
 
     bandwidth: Bandwidth
     connections: int = 0
-    look_ups: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOK_UPS))
+    look_ups: LookUps = field(default_factory=LookUps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +92,8 @@ class Session:
         admission = Admission(via=via, host=host, port=port, rule=decision.rule, reason=decision.reason)
         try:
             admission = replace(admission, proxy=proxy_for(settings.proxy, host, port, plain=via == "http"))
-            turns, timeout_s = self.account.look_ups, settings.limits.resolve_s
-            addresses = await resolve(host, port, timeout_s=timeout_s, turns=turns)
+            look_ups, timeout_s = self.account.look_ups, settings.limits.resolve_s
+            addresses = await resolve(host, port, timeout_s=timeout_s, look_ups=look_ups)
             admission = replace(admission, addresses=addresses)
         except UnreachableError as error:
             if admission.proxy is None:

@@ -27,8 +27,32 @@ if TYPE_CHECKING:
 #: Look-ups block a thread each, of which one sandbox gets a few: names whose servers never answer (and a rule
 #: `*.suffix` allows as many as one likes) must not take the others' look-ups away.
 _RESOLVERS = 32
-LOOK_UPS = 4
+_LOOK_UPS = 4
 _pool = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="resolve")
+
+
+class LookUps:
+    """One sandbox's look-ups. `running` are those whose thread is not free again, asked for still or not."""
+
+    def __init__(self) -> None:
+        self.running = 0
+        self._turns = asyncio.Semaphore(_LOOK_UPS)
+
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """What the system's resolver says. Waits for its turn, which ends when its thread does.
+
+        Raises:
+            OSError: the name does not resolve.
+        """
+        await self._turns.acquire()
+        self.running += 1
+        asking = asyncio.get_running_loop().run_in_executor(_pool, _look_up, host, port)
+        asking.add_done_callback(self._over)
+        return await asyncio.shield(asking)
+
+    def _over(self, _asked: asyncio.Future[list[str]]) -> None:
+        self.running -= 1
+        self._turns.release()
 
 
 class UnreachableError(Exception):
@@ -86,10 +110,8 @@ def _exempt(entry: str, host: str) -> bool:
     return bool(name) and (host == name or host.endswith(f".{name}"))
 
 
-async def resolve(host: str, port: int, *, timeout_s: float, turns: asyncio.Semaphore) -> tuple[Address, ...]:
+async def resolve(host: str, port: int, *, timeout_s: float, look_ups: LookUps) -> tuple[Address, ...]:
     """The addresses of a normalised host, in the system's order. One look-up; its answer is what counts.
-
-    It waits for one of `turns`, and has it until its thread is free again, however long that takes.
 
     Raises:
         UnreachableError: there is no such name, or no answer in time.
@@ -99,10 +121,7 @@ async def resolve(host: str, port: int, *, timeout_s: float, turns: asyncio.Sema
         return (literal,)
     try:
         async with asyncio.timeout(timeout_s):
-            await turns.acquire()
-            asking = asyncio.get_running_loop().run_in_executor(_pool, _look_up, host, port)
-            asking.add_done_callback(lambda _done: turns.release())
-            found = await asyncio.shield(asking)
+            found = await look_ups.addresses(host, port)
     except TimeoutError:
         raise UnreachableError("its name was not resolved in time") from None
     except OSError as error:

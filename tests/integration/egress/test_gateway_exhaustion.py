@@ -226,6 +226,34 @@ def test_names_that_never_resolve_do_not_take_the_others_look_ups(
         over.set()
 
 
+def test_who_comes_again_and_again_gets_no_more_look_ups(
+    on_bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An account is kept while a look-up of it runs, even if nobody waits for that one any more."""
+    over, asked = threading.Event(), []
+
+    def look_up(host: str, _port: int) -> list[str]:
+        asked.append(host)
+        over.wait(20)
+        raise OSError("no answer")
+
+    async def test(here: Bench) -> None:
+        monkeypatch.setattr(upstream, "_look_up", look_up)
+        here.allow("*.example.test")
+        for number in range(3):
+            requests = (
+                f"CONNECT slow{number}-{one}.example.test:443 HTTP/1.1\r\nHost: x\r\n\r\n" for one in range(3)
+            )
+            answers = await asyncio.gather(*(here.send(request.encode()) for request in requests))
+            assert all(b"was not resolved in time" in answer for answer in answers)
+        assert len(asked) == 4
+
+    try:
+        on_bench(test, replace(QUICK, resolve_s=0.2))
+    finally:
+        over.set()
+
+
 async def _ended(here: Bench) -> Record:
     """The one record, once its end is written down too."""
     while not here.records or here.records[0].bytes_down is None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from openclaw_sandbox.egress.ends import Connection, Ends, connect
+from openclaw_sandbox.egress.relay import Meter, relay
 from openclaw_sandbox.egress.settings import HostProxy
 from tests.integration.egress.bench import (
     HOST,
@@ -111,7 +114,6 @@ def test_http_inside_a_tunnel_to_port_80_is_still_decided(
     on_bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from openclaw_sandbox.egress import http, session
-    from openclaw_sandbox.egress.ends import Ends, connect
 
     async def test(here: Bench) -> None:
         web = Web()
@@ -192,6 +194,52 @@ def test_the_hosts_proxy_is_used(on_bench: Any) -> None:
             assert head.startswith(b"HTTP/1.1 403 ")
 
     on_bench(test)
+
+
+def test_a_connection_by_tls_ends_as_a_whole(caplog: pytest.LogCaptureFixture) -> None:
+    """TLS, as to a proxy of https://, has no half-closed connections: its end is no break."""
+
+    async def send_much(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(bytes(3 << 20))
+        await writer.drain()
+        writer.close()
+
+    async def main() -> None:
+        over = asyncio.get_running_loop().create_future()
+
+        async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            inner, outer = (
+                Ends(reader, writer),
+                await connect("127.0.0.1", far, tls=_without_keys(server=False)),
+            )
+            try:
+                over.set_result(await relay(inner, outer, Meter(), idle_s=3.0))
+            finally:
+                inner.close()
+                outer.close()
+
+        async with (
+            server(send_much, tls=_without_keys(server=True)) as far,
+            server(carry, kind=Connection) as near,
+        ):
+            reader, writer = await asyncio.open_connection("127.0.0.1", near)
+            writer.write(b"go\n")
+            await asyncio.sleep(0.2)  # until the other end has said everything, and much of it waits here
+            assert len(await read_until(reader, b"")) == 3 << 20
+            await asyncio.wait_for(over, 5.0)
+            writer.close()
+
+    asyncio.run(main())
+    assert caplog.records == []
+
+
+def _without_keys(*, server: bool) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("AECDH-AES128-SHA:@SECLEVEL=0")
+    return context
 
 
 def test_bandwidth_is_bounded(on_bench: Any) -> None:

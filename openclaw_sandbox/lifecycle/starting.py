@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from openclaw_sandbox.dataclass import dataclass
 from openclaw_sandbox.errors import EngineError, EngineHangingError, SpecRefusedError
-from openclaw_sandbox.lifecycle.loop_image import device_at, device_of
+from openclaw_sandbox.lifecycle.loop_image import device_at, device_of, image_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,13 +51,19 @@ def start(engine: Engine, container_id: str, spec: ContainerSpec) -> None:
 
 
 def _misses_volume(engine: Engine, container_id: str, spec: ContainerSpec) -> bool:
-    """Whether another device than the workspace's volume is mounted inside; False if nobody can tell."""
+    """Whether another device than the workspace's volume is mounted inside; False if nobody can tell.
+
+    There may be none, by leave of `allow_unenforced`. Devices tell nothing then: btrfs has many for one mount.
+    """
     observed = engine.inspect(container_id)
     source = next((mount.source for mount in spec.mounts if mount.destination == spec.workdir), None)
     if observed is None or source is None or not engine.local:
         return False
-    inside = device_at(observed.pid, spec.workdir)
-    return inside is not None and inside != device_of(Path(source))
+    with contextlib.suppress(OSError):
+        if image_at(Path(source)) is not None:
+            inside = device_at(observed.pid, spec.workdir)
+            return inside is not None and inside != device_of(Path(source))
+    return False
 
 
 def _start(engine: Engine, container_id: str, spec: ContainerSpec) -> None:

@@ -20,7 +20,7 @@ from openclaw_sandbox.errors import (
 from openclaw_sandbox.lifecycle import loop_image
 from openclaw_sandbox.lifecycle.busy import is_busy
 from openclaw_sandbox.lifecycle.diskwatch import occupied_bytes
-from openclaw_sandbox.lifecycle.locks import make_folder
+from openclaw_sandbox.lifecycle.locks import make_folder, sandbox_lock
 from openclaw_sandbox.lifecycle.loop_image import ImageFullError, LoopError
 from openclaw_sandbox.lifecycle.settle import what_for
 from openclaw_sandbox.lifecycle.volume import (
@@ -116,17 +116,32 @@ class _Work:
 def _stand(work: _Work) -> str:
     volume = work.volume
     _recover(volume)
+    if work.size is None and not volume.image.exists():
+        return ""  # nobody asks for one any more, and the files are in the folder again
     if not volume.mounted():
         _free(work)
         if not volume.image.exists():
-            try:
-                _make(work)
-            except LoopError as error:
-                return _without(work.policy, volume, str(error))
-        _mount(volume, mode=_mode_before(volume))
+            return _first(work)
+        _mount_again(volume, mode=_mode_before(volume))
         _recover(volume)
     if not _is_of(volume, work.size):
         _resize(work)
+    return ""
+
+
+def _first(work: _Work) -> str:
+    """Make it and mount it. Where that proves impossible, all is as it was, and the answer says why."""
+    volume = work.volume
+    try:
+        _make(work)
+        _mount(volume, mode=_mode_before(volume))
+    except LoopError as error:
+        volume.image.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # one that holds something was not touched
+            volume.folder.rmdir()
+        _recover(volume)
+        return _without(work.policy, volume, str(error))
+    _recover(volume)
     return ""
 
 
@@ -155,11 +170,15 @@ def _free(work: _Work) -> None:
         SandboxConflictError: one is not this state folder's.
     """
     running = [found for found in work.engine.list() if found.running and _uses(found, work.volume.folder)]
-    for container in running:
-        _refuse_if_in_use(container, work)
-    for container in running:
-        work.log(f"removing {container.name}: its workspace becomes another file system")
-        work.engine.remove(container.id, force=True)
+    with contextlib.ExitStack() as nobody_enters:
+        for container in running:
+            if not what_for(container):
+                nobody_enters.enter_context(sandbox_lock(work.policy.state_dir, container.name))
+        for container in running:
+            _refuse_if_in_use(container, work)
+        for container in running:
+            work.log(f"removing {container.name}: its workspace becomes another file system")
+            work.engine.remove(container.id, force=True)
 
 
 def _uses(container: Observed, folder: Path) -> bool:
@@ -237,8 +256,24 @@ def _set_aside(volume: Volume) -> None:
         ) from None
 
 
-def _mount(volume: Volume, *, mode: int | None = None) -> None:
-    """Mount it over a folder that is empty, and that nobody but root can use without it."""
+def _mount_again(volume: Volume, *, mode: int | None) -> None:
+    """See `_mount`. Raises WorkspaceError if mount fails: the files are in the volume."""
+    try:
+        _mount(volume, mode=mode)
+    except LoopError as error:
+        raise WorkspaceError(
+            f"The volume {volume.image} cannot be mounted at {volume.folder}: {error}.",
+            hint=f"Look at it with: e2fsck -f {volume.image}",
+        ) from None
+
+
+def _mount(volume: Volume, *, mode: int | None) -> None:
+    """Mount it over a folder that is empty, and that nobody but root can use without it.
+
+    Raises:
+        LoopError: mount failed.
+        WorkspaceError: the folder holds something, or somebody else could have written the volume.
+    """
     folder = volume.folder
     folder.mkdir(parents=True, exist_ok=True)
     loop_image.refuse_foreign(volume.image)
@@ -247,13 +282,7 @@ def _mount(volume: Volume, *, mode: int | None = None) -> None:
             raise _occupied(folder)
         os.fchown(descriptor, 0, 0)
         os.fchmod(descriptor, 0)
-        try:
-            loop_image.mount_image(volume.image, descriptor)
-        except LoopError as error:
-            raise WorkspaceError(
-                f"The volume {volume.image} cannot be mounted at {folder}: {error}.",
-                hint=f"Look at it with: e2fsck -f {volume.image}",
-            ) from None
+        loop_image.mount_image(volume.image, descriptor)
     with loop_image.opened(folder) as descriptor:
         if mode is not None:
             os.fchmod(descriptor, mode)
@@ -290,7 +319,7 @@ def _resize(work: _Work) -> None:
         ) from None
     volume.new.rename(volume.image)
     _sync(volume.image.parent)
-    _mount(volume, mode=mode)
+    _mount_again(volume, mode=mode)
 
 
 def _sync(folder: Path) -> None:

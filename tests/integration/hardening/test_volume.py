@@ -334,6 +334,43 @@ def test_killed_while_it_grows_nothing_is_lost(module: str, name: str, after: bo
     assert _files(sandbox) == [_image(sandbox).name]
 
 
+#: mkfs works here, mount does not: as in a container that may mount nothing.
+_NO_MOUNT = """
+from openclaw_sandbox.lifecycle import loop_image
+def refuse(*args, **named):
+    raise loop_image.LoopError("mount: permission denied")
+loop_image.mount_image = refuse
+from openclaw_sandbox.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize(("leave", "status"), [({}, 125), ({"allow_unenforced": ["workspace_volume"]}, 0)])
+def test_where_mounting_fails_everything_is_as_it_was(
+    leave: dict[str, Any], status: int, sandbox: Sandbox
+) -> None:
+    assert sandbox.run("sh", "-c", "mkdir d && echo kept >d/f").status == 0
+    _write(sandbox, **LIMITED, **leave)
+    env = {**os.environ, **sandbox.tool.env, "HOME": str(sandbox.tool.home)}
+    command = [sys.executable, "-c", _NO_MOUNT, "run", "--", "cat", "d/f"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stderr
+    assert "mount: permission denied" in " ".join(done.stderr.split())
+    assert done.stdout == ("" if status else "kept\n")
+    assert (sandbox.workspace / "d" / "f").read_text() == "kept\n"
+    assert _files(sandbox) == []
+
+
+def test_killed_halfway_and_then_not_wanted_any_more(sandbox: Sandbox) -> None:
+    assert sandbox.run("sh", "-c", "echo kept >f").status == 0
+    _write(sandbox, **LIMITED)
+    _run_and_die("volume_work", "_set_aside", True, sandbox)
+    _write(sandbox)
+    done = sandbox.run("cat", "f")
+    assert done.text == "kept\n", done.said
+    assert _files(sandbox) == []
+
+
 def _run_and_die(module: str, name: str, after: bool, sandbox: Sandbox) -> None:
     code = _DIE.format(module=module, name=name, after="whole(*args, **named)" if after else "pass")
     env = {**os.environ, **sandbox.tool.env, "HOME": str(sandbox.tool.home)}

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 _WORD = "start"
 #: By its full name: a PATH of the config may begin in the workspace, where untrusted code puts its own `sh`.
+#: Read in a shell of its own: the command may have been given a variable of the same name.
 _WAIT = f"""
-IFS= read -r word
-[ "$word" = {_WORD} ] && exec "$@" </dev/null
+( IFS= read -r word; [ "$word" = {_WORD} ] ) && exec "$@" </dev/null
 echo 'openclaw-sandbox was ended before it could start the command' >&2
 exit 125
 """

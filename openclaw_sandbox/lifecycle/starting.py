@@ -53,7 +53,7 @@ def start(engine: Engine, container_id: str, spec: ContainerSpec) -> None:
 def _misses_volume(engine: Engine, container_id: str, spec: ContainerSpec) -> bool:
     """Whether another device than the workspace's volume is mounted inside; False if nobody can tell.
 
-    There may be none, by leave of `allow_unenforced`. Devices tell nothing then: btrfs has many for one mount.
+    There may be none, by leave of `allow_unenforced`. Devices tell nothing then: btrfs has many for a mount.
     """
     observed = engine.inspect(container_id)
     source = next((mount.source for mount in spec.mounts if mount.destination == spec.workdir), None)

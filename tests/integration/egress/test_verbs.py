@@ -117,6 +117,18 @@ def test_a_detached_command_has_its_way_out_from_its_first_moment(box: Box) -> N
     assert box.sandbox.containers().count(name) == 1, "its log may be wanted"
 
 
+def test_a_detached_command_gets_each_variable_as_it_was_given(box: Box) -> None:
+    """Also those that the shell uses which waits for the way out."""
+    write_hosts(box, box.world.place)
+    given = [f"--env={name}=mine" for name in ("word", "IFS_", "REPLY")]
+    done = box.sandbox.run("sh", "-c", 'echo "$word $IFS_ $REPLY"', flags=["--detach", *given])
+    assert done.status == 0, done.said
+    name = done.text.strip()
+    eventually(lambda: not box.sandbox.api.inspect_container(name)["State"]["Running"])
+    logs = box.sandbox.tool("logs", name)
+    assert logs.text == "mine mine mine\n"
+
+
 def test_a_detached_command_is_its_containers_main_process(box: Box) -> None:
     name = detached(box, "trap 'echo asked; exit 3' TERM; echo up; while :; do sleep 0.1; done")
     eventually(lambda: box.sandbox.tool("logs", name).text == "up\n")

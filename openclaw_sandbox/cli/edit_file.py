@@ -24,8 +24,12 @@ def one_editor(file: Path, *, make: bool) -> Iterator[None]:
     """Keep every other editor of this folder out; with `make`, the folder is made if need be.
 
     Raises:
-        ConfigError: the folder cannot be made or opened, or somebody else edits all the time.
+        ConfigError: the file is a link that leads nowhere, the folder cannot be made or opened, or somebody
+            else edits all the time.
     """
+    from openclaw_sandbox.config.discover import is_there
+
+    is_there(file)  # before a folder is made for what a link names
     try:
         folder = file.resolve().parent
         if make:

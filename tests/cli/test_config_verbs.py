@@ -208,6 +208,16 @@ def test_many_editors_at_once_lose_nothing(tool: Tool) -> None:
     assert [path.name for path in tool.state.iterdir()] == ["config.yml"]
 
 
+@pytest.mark.parametrize("target", ["config.yml", "../elsewhere/config.yml"])
+def test_a_link_that_leads_nowhere_is_said_and_makes_nothing(target: str, tool: Tool) -> None:
+    tool.state.mkdir(parents=True, exist_ok=True)
+    (tool.state / "config.yml").symlink_to(target)
+    done = tool("config", "init", "--posture", "balanced")
+    assert done.status == 2, done.said
+    assert "config.yml" in done.said
+    assert not (tool.state.parent / "elsewhere").exists()
+
+
 def test_a_file_that_cannot_be_written_leaves_nothing_behind(tool: Tool) -> None:
     tool.state.mkdir(parents=True)
     file = tool.state / "config.yml"

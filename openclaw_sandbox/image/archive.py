@@ -6,6 +6,7 @@ that had them. Those that `save` writes hold none; one that does would rename im
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import tarfile
@@ -38,7 +39,9 @@ def names_in(chunks: Iterable[bytes]) -> tuple[str, ...]:
     """
     found: list[str] = []
     try:
-        with tarfile.open(fileobj=io.BufferedReader(_Reader(chunks), _CHUNK), mode="r|gz") as tar:
+        # Engines read all members of a gzip file; tarfile's own "r|gz" would see only the first one.
+        plain = gzip.GzipFile(fileobj=io.BufferedReader(_Reader(chunks), _CHUNK), mode="rb")
+        with plain, tarfile.open(fileobj=plain, mode="r|") as tar:
             for entry in tar:
                 if PurePosixPath(entry.name).name in _INDEXES:
                     found += _names(_index(tar, entry))

@@ -45,6 +45,14 @@ def test_every_place_of_names_is_read(archive: bytes, wanted: tuple[str, ...]) -
     assert names(archive) == wanted
 
 
+def test_a_name_in_a_second_member_of_the_gzip_file() -> None:
+    """An engine reads both; between two entries the first one looks like the whole archive."""
+    archive = archive_of("sha256:1", ["a:1"])
+    for cut in range(512, len(archive), 512):
+        packed = gzip.compress(archive[:cut]) + gzip.compress(archive[cut:])
+        assert names_in([packed]) == ("a:1",), cut
+
+
 def linked(kind: bytes) -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:

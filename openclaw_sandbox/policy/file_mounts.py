@@ -98,7 +98,7 @@ def tmpfs_sizes(base: Hardening, step: Tightening) -> Hardening:
         smallest = min(size, key=lambda said: said.value)
         step.values["tmpfs_size"] = Resolved(key="tmpfs_size", value=smallest.value, origin=smallest.origin)
         sized = _sized_by_openclaw(step)
-        tmpfs = tuple(_bounded(mount, smallest, step, explicit=mount.destination in sized) for mount in tmpfs)
+        tmpfs = tuple(_bounded(mount, smallest, step, sized=mount.destination in sized) for mount in tmpfs)
         _note_beyond_memory(base, smallest, step)
     if writable is not None and not writable.value:
         tmpfs = tuple(replace(mount, options=(*_without(mount, "rw"), "ro")) for mount in tmpfs)
@@ -113,23 +113,26 @@ def _sized_by_openclaw(step: Tightening) -> frozenset[str]:
     return frozenset(bind_rules.normalize(path) for path, _, options in parts if "size=" in options)
 
 
-def _bounded(mount: Tmpfs, limit: Candidate[Any], step: Tightening, *, explicit: bool) -> Tmpfs:
-    """The tmpfs with `tmpfs_size`: over our own size it may go either way, over openclaw.json's only down."""
+def _bounded(mount: Tmpfs, limit: Candidate[Any], step: Tightening, *, sized: bool) -> Tmpfs:
+    """The tmpfs with `tmpfs_size`. It is the size of /tmp, over our own either way, and the others' most.
+
+    `sized`: openclaw.json says the size, over which there is only down.
+    """
     sizes = [int(o.removeprefix("size=")) for o in mount.options if o.startswith("size=") and o[5:].isdigit()]
     size, current = limit.value, min(sizes, default=None)
     if current is not None and size > current:
-        if explicit:
+        if sized:
             message = (
                 f"docker.tmpfs: {mount.destination} keeps its {human_size(current)}, less than tmpfs_size."
             )
             step.notes.info("limit.tmpfs", message, origin=limit.origin)
-            size = current
-        else:
+        elif mount.destination == "/tmp":  # noqa: S108  the sandbox's
             message = (
-                f"tmpfs_size is {human_size(size)}: weaker than the built-in {human_size(current)} of "
-                f"{mount.destination}."
+                f"tmpfs_size is {human_size(size)}: weaker than the built-in {human_size(current)} of /tmp."
             )
             step.notes.warn("weak.built-in", message, hint="Lower tmpfs_size.", origin=limit.origin)
+            current = size
+        size = current
     return replace(mount, options=(*(o for o in mount.options if not o.startswith("size=")), f"size={size}"))
 
 

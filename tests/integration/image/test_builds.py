@@ -14,6 +14,7 @@ import pytest
 
 from openclaw_sandbox.engine import open_engine, open_images
 from openclaw_sandbox.errors import RegistryError, VerbFailedError
+from openclaw_sandbox.image import bundle
 from openclaw_sandbox.image.aptfiles import AptFiles
 from openclaw_sandbox.image.base import Base
 from openclaw_sandbox.image.build import Build, build_image, stage_labels, sweep
@@ -185,13 +186,14 @@ def test_a_broken_root_file_system_is_refused(images: ImageStore, tmp_path: Path
 
 
 def test_a_bundle_carries_an_image_to_an_engine_that_does_not_have_it(
-    images: ImageStore, build: Build, report: Reporter, tmp_path: Path
+    images: ImageStore, build: Build, report: Reporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image_id = build_image(images, build, report)
     made = images.find(image_id)
     assert made is not None
     path = tmp_path / "bundle.tar"
     reference = build.recipe.reference
+    monkeypatch.setattr(bundle, "_REFERENCES", frozenset({reference}))  # a test makes nothing under our own
     save_bundle(images, [(reference, made)], path, report)
     images.remove(image_id)
     assert images.find(reference) is None

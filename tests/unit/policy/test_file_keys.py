@@ -222,13 +222,19 @@ def sizes(policy: EffectivePolicy) -> dict[str, str]:
 
 def test_a_larger_tmpfs_than_ours_is_given_and_told() -> None:
     policy = policy_of({"tmpfs_size": 200 * MIB})
-    assert set(sizes(policy).values()) == {f"size={200 * MIB}"}
-    assert any("weaker than the built-in 100 MiB of /tmp" in text for text in told(policy, "weak.built-in"))
+    assert sizes(policy) == {
+        "/tmp": f"size={200 * MIB}",
+        "/var/tmp": f"size={50 * MIB}",
+        "/run": f"size={16 * MIB}",
+    }
+    assert told(policy, "weak.built-in") == [
+        "tmpfs_size is 200 MiB: weaker than the built-in 100 MiB of /tmp."
+    ]
 
 
 def test_a_larger_tmpfs_than_that_of_openclaw_json_is_not() -> None:
     policy = policy_of({"tmpfs_size": 200 * MIB}, docker(tmpfs=["/tmp:size=64m", "/run"]))
-    assert sizes(policy) == {"/tmp": f"size={64 * MIB}", "/run": f"size={200 * MIB}"}
+    assert sizes(policy) == {"/tmp": f"size={64 * MIB}", "/run": f"size={16 * MIB}"}
     assert told(policy, "limit.tmpfs")
 
 

@@ -140,11 +140,16 @@ class ExecSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecStatus:
-    """`exit_code` is None while it runs."""
+    """`exit_code` is None while it runs; `pid`, on the engine's host, is 0 until its process is there."""
 
     running: bool
     exit_code: int | None
     pid: int
+
+    @property
+    def starting(self) -> bool:
+        """Whether the engine is about to start it."""
+        return self.running and self.pid == 0
 
 
 class Sink(Protocol):

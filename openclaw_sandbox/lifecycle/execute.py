@@ -234,7 +234,7 @@ class Execution:
         self._ending, self._signum = Ending.INTERRUPTED, signum
         heard_of = self._stdout.total or self._stderr.total
         grown = heard_of or time.monotonic() - self._started > _GROWN_S
-        if signum == signal.SIGINT and first and grown:
+        if signum == signal.SIGINT and first and grown and not self._status().starting:
             self._command.signal("INT")  # the command may have something to tidy up
         else:
             self._end()

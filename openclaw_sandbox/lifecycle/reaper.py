@@ -227,7 +227,7 @@ class Reaper:
                 if left is None:
                     break
                 verdict, strays = judge(left, since=self.since, alone=self._alone(), entry=self._entry(left))
-                if verdict is Verdict.CLEAN and not self._hides(left, until=began):
+                if verdict is Verdict.CLEAN and not (self._hides(left, until=began) or self._is_starting()):
                     return True
                 if verdict is Verdict.STRAYS:
                     self._kill(strays, "KILL")
@@ -272,6 +272,10 @@ class Reaper:
             if is_hidden(table, status, stat, since=self.since, until=until):
                 return True
         return False
+
+    def _is_starting(self) -> bool:
+        """Whether the engine has yet to start the command: then nothing of it can be found, or signalled."""
+        return self.exec_id is not None and self.engine.exec_status(self.exec_id).starting
 
     def _alone(self) -> bool:
         observed = self.engine.inspect(self.container_id)

@@ -173,6 +173,8 @@ def _run_in(
         tty=request.tty,
         stdin=streams.stdin is not None,
     )
+    before = engine.inspect(ready.container_id)
+    meter = Meter(before.pid if before else 0)  # before the command: the first it does may count
     try:
         with _entering(ready, blueprint):
             started = engine.exec_start(ready.container_id, spec)
@@ -184,7 +186,8 @@ def _run_in(
     size_from_the_start(started.stream, streams.tty)
     reaper.exec_id = started.exec_id
     command = _ExecCommand(engine, started.exec_id, started.stream, reaper)
-    return _drive(command, Site(blueprint, engine, ready.container_id), request, streams)
+    life = before.started_at if before else ""
+    return _drive(command, Site(blueprint, engine, ready.container_id, life), meter, request, streams)
 
 
 def _entering(ready: Ready, blueprint: Blueprint) -> contextlib.AbstractContextManager[None]:
@@ -196,20 +199,21 @@ def _entering(ready: Ready, blueprint: Blueprint) -> contextlib.AbstractContextM
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a command runs."""
+    """Where a command runs. `life`: when its container was started, in the engine's words."""
 
     blueprint: Blueprint
     engine: Engine
     container_id: str
+    life: str
 
 
-def _drive(command: _ExecCommand, site: Site, request: RunRequest, streams: Streams) -> RunReport:
+def _drive(
+    command: _ExecCommand, site: Site, meter: Meter, request: RunRequest, streams: Streams
+) -> RunReport:
     started_s = time.time()
     bounds = Bounds(timeout_s=request.timeout_s, output_limit=request.output_limit)
     execution = Execution(command, streams, bounds=bounds, name=request.argv[0])
     try:
-        observed = site.engine.inspect(site.container_id)
-        meter = Meter(observed.pid if observed else 0)
         execution.on_tick = _Ticks(meter, _disk_watch(site.blueprint), execution)
         with raw_terminal(streams.tty):
             result = execution.run()
@@ -218,7 +222,7 @@ def _drive(command: _ExecCommand, site: Site, request: RunRequest, streams: Stre
             engine=site.engine,
             container_id=site.container_id,
             started_s=started_s,
-            container_started_at=observed.started_at if observed else "",
+            container_started_at=site.life,
         )
         cause = witness.judge(result, meter.usage(), bounds)
         return RunReport(result=result, usage=meter.usage(), cause=cause, container=site.blueprint.spec.name)

@@ -36,12 +36,19 @@ class Streams:
 
 
 def follow_size(stream: Stream, terminal: int) -> bool:
-    """Give the command's terminal the size of ours; False if the engine did not."""
-    try:
-        size = os.get_terminal_size(terminal)
-    except OSError:
+    """Give the command's terminal the size of ours; False if the engine did not, or ours changed since."""
+    size = _size(terminal)
+    if size is None:
         return True
-    return stream.resize(rows=size.lines, columns=size.columns)
+    return stream.resize(rows=size.lines, columns=size.columns) and _size(terminal) == size
+
+
+def _size(terminal: int) -> os.terminal_size | None:
+    """None for what is no terminal any more."""
+    try:
+        return os.get_terminal_size(terminal)
+    except OSError:
+        return None
 
 
 def size_from_the_start(stream: Stream, terminal: int | None) -> None:

@@ -30,8 +30,8 @@ ENTRIES = st.builds(
     Entry,
     container_name=NAMES,
     session_key=TEXT,
-    created_at_ms=st.integers(0, 2**53),
-    last_used_at_ms=st.integers(0, 2**53),
+    created_at_ms=st.integers(0, 2**53 - 1),
+    last_used_at_ms=st.integers(0, 2**53 - 1),
     image=TEXT,
     config_hash=st.none() | TEXT,
 )

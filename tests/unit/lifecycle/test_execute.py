@@ -236,6 +236,16 @@ def test_a_command_that_cannot_hear_yet_is_ended_by_the_first(monkeypatch: pytes
     assert exit_status(result) == 130
 
 
+def test_a_command_that_the_engine_has_yet_to_start_cannot_hear_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(execute, "_GROWN_S", 0.0)
+    command = running(stubborn=True, pid=0)
+    result, _ = interrupted(command, signal.SIGINT)
+    assert (command.signals, command.ends) == ([], 1)
+    assert exit_status(result) == 130
+
+
 def test_the_second_interrupt_ends_it() -> None:
     command = running(stubborn=True)
     result, _ = interrupted(command, signal.SIGINT, signal.SIGINT)

@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openclaw_sandbox.engine.docker.failure import may_be_complaint
-from openclaw_sandbox.lifecycle.streams import Budget, HoldBack, Outlet, fd_sink, raw_terminal, read_some
+from openclaw_sandbox.lifecycle.streams import (
+    Budget,
+    HoldBack,
+    Outlet,
+    fd_sink,
+    follow_size,
+    raw_terminal,
+    read_some,
+)
+from tests.unit.lifecycle.fake_command import FakeStream
 
 COMPLAINT = b"OCI runtime exec failed: exec failed: no such file"
 
@@ -140,3 +149,19 @@ def test_a_terminal_is_raw_and_put_back_whatever_happens() -> None:
 def test_without_a_terminal_nothing_is_touched() -> None:
     with raw_terminal(None):
         pass
+
+
+def test_a_size_that_changed_while_it_was_sent_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = iter([(80, 24), (100, 30), (100, 30), (100, 30)])
+    monkeypatch.setattr("os.get_terminal_size", lambda _descriptor: os.terminal_size(next(sizes)))
+    sent: list[tuple[int, int]] = []
+
+    class Resized(FakeStream):
+        def resize(self, *, rows: int, columns: int) -> bool:
+            sent.append((columns, rows))
+            return True
+
+    stream = Resized([])
+    assert not follow_size(stream, 0)
+    assert follow_size(stream, 0)
+    assert sent == [(80, 24), (100, 30)]

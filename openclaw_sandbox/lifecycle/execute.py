@@ -232,12 +232,16 @@ class Execution:
     def _on_signal(self, signum: int) -> None:
         first = self._ending is not Ending.INTERRUPTED
         self._ending, self._signum = Ending.INTERRUPTED, signum
-        heard_of = self._stdout.total or self._stderr.total
-        grown = heard_of or time.monotonic() - self._started > _GROWN_S
-        if signum == signal.SIGINT and first and grown and not self._status().starting:
+        if signum == signal.SIGINT and first and self._can_hear():
             self._command.signal("INT")  # the command may have something to tidy up
         else:
             self._end()
+
+    def _can_hear(self) -> bool:
+        """Whether the command is far enough for a signal to reach it, and to have something to tidy up."""
+        if self._stdout.total or self._stderr.total:
+            return True  # an engine may pass on its output before it knows of its start
+        return time.monotonic() - self._started > _GROWN_S and not self._status().starting
 
     def _end(self) -> None:
         """Kill the command. Meanwhile its output must flow or be dropped.

@@ -246,6 +246,13 @@ def test_a_command_that_the_engine_has_yet_to_start_cannot_hear_either(
     assert exit_status(result) == 130
 
 
+def test_a_command_that_was_heard_of_has_started_whatever_the_engine_says() -> None:
+    command = running((OUT, b"up"), exit_code=3, pid=0)
+    result, _ = interrupted(command, signal.SIGINT)
+    assert command.signals == ["INT"]
+    assert exit_status(result) == 3
+
+
 def test_the_second_interrupt_ends_it() -> None:
     command = running(stubborn=True)
     result, _ = interrupted(command, signal.SIGINT, signal.SIGINT)

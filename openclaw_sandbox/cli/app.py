@@ -97,8 +97,17 @@ class Terminated(BaseException):
 
 def _on_interrupt(signum: int, _frame: object) -> None:
     """The first Ctrl-C undoes what is half-made. The second leaves at once: the next tool clears up."""
-    signal.signal(signum, lambda *_: os._exit(128 + signum))
+    signal.signal(signum, _SecondInterrupt())
     raise KeyboardInterrupt
+
+
+class _SecondInterrupt:
+    """Leaves at once. `pending`: there was a first, whose exception Python drops if it hits a destructor."""
+
+    pending = True
+
+    def __call__(self, signum: int, _frame: object) -> None:
+        os._exit(128 + signum)
 
 
 def _on_terminate(signum: int, _frame: object) -> None:

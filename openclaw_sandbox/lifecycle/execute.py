@@ -340,6 +340,8 @@ class Execution:
         ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         heard = [signum for signum in _SIGNALS if not (ignored and signum == signal.SIGHUP)]
         before = {signum: signal.signal(signum, notice) for signum in heard}
+        if getattr(before[signal.SIGINT], "pending", False):  # it came before, and its exception got lost
+            self._events.put(_Event("signal", signum=signal.SIGINT))
         if self._streams.tty is not None:
             before[signal.SIGWINCH] = signal.signal(signal.SIGWINCH, self._resize)
         try:

@@ -253,6 +253,20 @@ def test_a_command_that_was_heard_of_has_started_whatever_the_engine_says() -> N
     assert exit_status(result) == 3
 
 
+def test_an_interrupt_whose_exception_got_lost_counts_all_the_same() -> None:
+    class Second:
+        pending = True
+
+        def __call__(self, *_: object) -> None:
+            return
+
+    signal.signal(signal.SIGINT, Second())
+    command = running()
+    result, _ = interrupted(command)
+    assert (command.signals, command.ends) == (["INT"], 1)
+    assert exit_status(result) == 130
+
+
 def test_the_second_interrupt_ends_it() -> None:
     command = running(stubborn=True)
     result, _ = interrupted(command, signal.SIGINT, signal.SIGINT)

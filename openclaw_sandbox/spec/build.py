@@ -137,6 +137,8 @@ _PARTS = {
     "limits": _LIMITS,
 }
 _PART_OF = {field: part for part, fields_of_part in _PARTS.items() for field in fields_of_part}
+#: What counts when two specs are compared, and its part; worked out once: `list` asks for each container.
+_COMPARED = tuple((f.name, _PART_OF.get(f.name, "hardening")) for f in fields(ContainerSpec) if f.compare)
 
 
 def spec_hashes(spec: ContainerSpec, image_id: str) -> tuple[str, dict[str, str]]:
@@ -163,10 +165,8 @@ def spec_parts(spec: ContainerSpec, image_id: str) -> dict[str, str]:
 
 def _part_digests(spec: ContainerSpec, image_id: str) -> dict[str, str]:
     grouped: dict[str, list[Any]] = {"image": [image_id]}
-    for field in fields(spec):
-        if field.compare:
-            value = _frozen(getattr(spec, field.name))
-            grouped.setdefault(_PART_OF.get(field.name, "hardening"), []).append((field.name, value))
+    for name, part in _COMPARED:
+        grouped.setdefault(part, []).append((name, _frozen(getattr(spec, name))))
     return {part: _digest(tuple(content)) for part, content in sorted(grouped.items())}
 
 

@@ -41,13 +41,14 @@ def list_sandboxes(
 
     Filter keys: state, role, drift, session, agent, name, image.
     """
-    from openclaw_sandbox.cli.fleet import open_fleet
-    from openclaw_sandbox.lifecycle.filters import parse_filters
-    from openclaw_sandbox.lifecycle.registry import Kind
+    from openclaw_sandbox.cli.fleet import look_at_fleet
 
     ui = Ui(as_json=as_json, quiet=quiet, verbose=verbose, color=color)
-    asked = parse_filters(filters or ())
-    fleet = open_fleet(context, ui, sizes=stats)
+    asked = _asked(filters) if filters else {}
+    fleet = look_at_fleet(context, ui, sizes=stats)
+
+    from openclaw_sandbox.lifecycle.registry import Kind
+
     wanted = [
         kind
         for kind, yes in ((Kind.CONTAINER, all_kinds or not browser), (Kind.BROWSER, all_kinds or browser))
@@ -63,6 +64,12 @@ def list_sandboxes(
     else:
         _table(_shown(fleet, wanted, asked, stats=stats), wanted, ui, filtered=bool(asked))
     return 0
+
+
+def _asked(filters: list[str]) -> Filters:
+    from openclaw_sandbox.lifecycle.filters import parse_filters
+
+    return parse_filters(filters)
 
 
 def _names(fleet: Fleet, kinds: list[Kind], asked: Filters, ui: Ui) -> None:

@@ -181,6 +181,8 @@ def _issue_text(issue: Issue) -> str:
 
 def printable(text: str, *, keep: str = "\n\t") -> str:
     """`text` with control characters shown as escapes, so that no name or message can drive a terminal."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.lifecycle import intents
 from openclaw_sandbox.lifecycle.judge import Judge
+from openclaw_sandbox.lifecycle.look import sandbox_containers
 from openclaw_sandbox.lifecycle.registry import Kind, Registry
 from openclaw_sandbox.lifecycle.settle import settle
 from openclaw_sandbox.lifecycle.stock import take_stock
 from openclaw_sandbox.lifecycle.survivors import entries_of
-from openclaw_sandbox.spec import labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 class Fleet:
     """The registry, the engine's containers (asked once) and the policies, brought together.
 
+    `first_look` gives the containers where the engine was asked before; after a change it is asked again.
     Raises EngineUnavailableError from every method when the engine does not answer.
     """
 
@@ -36,14 +38,14 @@ class Fleet:
         policies: Policies,
         *,
         warn: Callable[[str], None],
-        sizes: bool = False,
+        first_look: Callable[[], list[Observed]] | None = None,
     ) -> None:
         self.state_dir, self.engine, self.policies = state_dir, engine, policies
         self.registry = Registry(state_dir, survivors=self._survivors, warn=warn)
         self._judge = Judge(policies, engine)
         self._verdicts: dict[tuple[Kind, str, str], Verdict] = {}
         self._containers: list[Observed] | None = None
-        self._sizes = sizes
+        self._look = first_look or partial(sandbox_containers, engine)
 
     def settle(self) -> list[str]:
         """Clear up after makers that were killed; the names of what was removed."""
@@ -53,13 +55,13 @@ class Fleet:
 
     def look_again(self) -> None:
         """Forget what the engine said: something was changed since."""
-        self._containers = None
+        self._containers, self._look = None, partial(sandbox_containers, self.engine)
         self._verdicts.clear()
 
     def containers(self) -> list[Observed]:
         """Every container with OpenClaw's label, whoever's it is."""
         if self._containers is None:
-            self._containers = self.engine.list(labels=[f"{labels.SANDBOX}=1"], sizes=self._sizes)
+            self._containers = self._look()
         return self._containers
 
     def items(self, kind: Kind) -> list[Item]:

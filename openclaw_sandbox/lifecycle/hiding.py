@@ -42,6 +42,9 @@ def prepare_hiding(policy: EffectivePolicy, *, touch: bool) -> Hiding:
         WorkspaceError: a link or a file stands in the way, or something cannot be made.
         StateFileError: the empty file cannot be made.
     """
+    hardening = policy.hardening
+    if hardening.visible_paths is None and not hardening.hidden_paths:
+        return Hiding()  # every mount is a folder that the operator named himself
     files = set()
     for mount in mounts_of(policy):
         path = mount.behind or mount.source

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from openclaw_sandbox.lifecycle.look import sandbox_containers
 from openclaw_sandbox.lifecycle.registry import Entry, Kind
 from openclaw_sandbox.lifecycle.settle import entry_of, what_for
 from openclaw_sandbox.spec import labels
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def survivors_of(engine: Engine, state_dir: Path) -> Callable[[Kind], list[Entry]]:
     """For `Registry`: asks the engine when, and only when, a file must be rebuilt."""
-    return lambda kind: entries_of(engine.list(labels=[f"{labels.SANDBOX}=1"]), state_dir, kind)
+    return lambda kind: entries_of(sandbox_containers(engine), state_dir, kind)
 
 
 def entries_of(containers: Iterable[Observed], state_dir: Path, kind: Kind) -> list[Entry]:

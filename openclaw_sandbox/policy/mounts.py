@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import posixpath
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from openclaw_sandbox.dataclass import dataclass
@@ -78,7 +79,8 @@ def workspace_mounts(workspace: Workspace, workdir: str) -> tuple[Mount, ...]:
     return main, beside
 
 
-def bind_mounts(binds: Sequence[Bind]) -> tuple[Mount, ...]:
+@lru_cache(maxsize=64)
+def bind_mounts(binds: tuple[Bind, ...]) -> tuple[Mount, ...]:
     """The operator's own binds."""
     return tuple(
         Mount(
@@ -92,7 +94,8 @@ def bind_mounts(binds: Sequence[Bind]) -> tuple[Mount, ...]:
     )
 
 
-def tmpfs_places(mounts: Sequence[Tmpfs]) -> tuple[Mount, ...]:
+@lru_cache(maxsize=64)
+def tmpfs_places(mounts: tuple[Tmpfs, ...]) -> tuple[Mount, ...]:
     """The places in memory."""
     return tuple(
         Mount(

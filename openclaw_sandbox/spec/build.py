@@ -31,7 +31,7 @@ from openclaw_sandbox.spec.model import (
 )
 
 if TYPE_CHECKING:
-    from openclaw_sandbox.policy.model import EffectivePolicy
+    from openclaw_sandbox.policy.model import EffectivePolicy, Ulimit
 
 #: The main process does nothing; commands come by exec. The reference uses the same words.
 KEEPER = ("sleep", "infinity")
@@ -106,10 +106,15 @@ def build_spec(policy: EffectivePolicy, context: BuildContext) -> ContainerSpec:
         ),
         health=_health(policy),
         log=_log(policy),
-        ulimits=tuple(UlimitSpec(name=u.name, soft=u.soft, hard=u.hard) for u in hardening.ulimits),
+        ulimits=_ulimits(hardening.ulimits),
         shm_bytes=hardening.shm_bytes,
         runtime=hardening.runtime,
     )
+
+
+@lru_cache(maxsize=64)
+def _ulimits(ulimits: tuple[Ulimit, ...]) -> tuple[UlimitSpec, ...]:
+    return tuple(UlimitSpec(name=u.name, soft=u.soft, hard=u.hard) for u in ulimits)
 
 
 _LIMITS = (
@@ -177,20 +182,27 @@ def _frozen(value: Any) -> Any:
 @lru_cache(maxsize=1024)
 def _digest(content: tuple[Any, ...]) -> str:
     """Kept, because the containers of one agent's sessions differ in their names and mounts alone."""
-    text = json.dumps(_plain(content), separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_text(content).encode()).hexdigest()
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, float) and value.is_integer():
-        return int(value)  # equal numbers, equal text
+def _text(value: Any) -> str:
+    """A value of a spec as compact JSON."""
+    if isinstance(value, str):
+        return json.dumps(value)
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value) if field.compare}
-    return value
+        return f"[{','.join(map(_text, value))}]"
+    if is_dataclass(type(value)):
+        return _record_text(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # equal numbers, equal text
+    return json.dumps(value.value if isinstance(value, Enum) else value)
+
+
+@lru_cache(maxsize=1024)
+def _record_text(record: Any) -> str:
+    """Kept for the same reason: what stands in memory is the same in most sandboxes of a fleet."""
+    named = (f'"{f.name}":{_text(getattr(record, f.name))}' for f in fields(record) if f.compare)
+    return f"{{{','.join(named)}}}"
 
 
 def _binds(mounts: tuple[Mount, ...], context: BuildContext) -> tuple[BindMount, ...]:
@@ -233,9 +245,12 @@ def _tmpfs(
     workdir = policy.hardening.workdir.rstrip("/")
     for name in sorted(context.masked):
         found.setdefault(f"{workdir}/{name}", _MASK_OPTIONS)
-    return tuple(
-        TmpfsMount(destination=destination, options=options) for destination, options in found.items()
-    )
+    return tuple(_in_memory(destination, options) for destination, options in found.items())
+
+
+@lru_cache(maxsize=1024)
+def _in_memory(destination: str, options: tuple[str, ...]) -> TmpfsMount:
+    return TmpfsMount(destination=destination, options=options)
 
 
 def limits_rates(policy: EffectivePolicy) -> bool:

@@ -99,7 +99,7 @@ def sorted_keys(keys: Sequence[str]) -> list[str]:
 
 def _string(text: str) -> str:
     quoted = json.dumps(text, ensure_ascii=False)
-    if any("\ud800" <= char <= "\udfff" for char in quoted):
+    if not quoted.isascii() and any("\ud800" <= char <= "\udfff" for char in quoted):
         return "".join(f"\\u{ord(c):04x}" if "\ud800" <= c <= "\udfff" else c for c in quoted)
     return quoted
 

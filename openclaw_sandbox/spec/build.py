@@ -175,8 +175,14 @@ def _part_digests(spec: ContainerSpec, image_id: str) -> dict[str, str]:
     return {part: _digest(tuple(content)) for part, content in sorted(grouped.items())}
 
 
+#: Asked before Mapping, which is slow to answer no.
+_FROZEN = (str, int, float, tuple, type(None))
+
+
 def _frozen(value: Any) -> Any:
-    return tuple(sorted(value.items())) if isinstance(value, Mapping) else value
+    if isinstance(value, _FROZEN) or not isinstance(value, Mapping):
+        return value
+    return tuple(sorted(value.items()))
 
 
 @lru_cache(maxsize=1024)

@@ -23,6 +23,8 @@ from tests.tool import ARGV, ROOT, Done, Tool
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.alone
+
 #: The tool with deadlines that a test can wait for.
 HURRIED = (
     sys.executable,

@@ -51,6 +51,14 @@ class Bench:
         rules = tuple(parse_rule(entry, origin="config.yml:7") for entry in entries)
         self.settings[0] = Settings(policy=EgressPolicy(allow=rules), limits=self.settings[0].limits)
 
+    @asynccontextmanager
+    async def allowed(self, serve: Serve) -> AsyncIterator[int]:
+        """A server that HOST leads to and that is allowed; its port."""
+        async with server(serve) as port:
+            self.allow(*listed(port))
+            self.names[HOST] = ["127.0.0.1"]
+            yield port
+
     async def send(self, data: bytes, *, until: bytes = b"") -> bytes:
         """Send, then read until the other side ends, or until `until` has come."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)

@@ -25,9 +25,7 @@ from tests.integration.egress.bench import (
 def test_an_allowed_host_answers(on_bench: Any) -> None:
     async def test(here: Bench) -> None:
         web = Web()
-        async with server(web.serve) as port:
-            here.allow(*listed(port))
-            here.names[HOST] = ["127.0.0.1"]
+        async with here.allowed(web.serve) as port:
             answer = await here.send(
                 get(port, "/x?secret=1", "Proxy-Authorization: Basic eA==\r\nConnection: close\r\n")
             )
@@ -184,9 +182,7 @@ def test_what_no_tunnel_carries(
 
 def test_a_tunnel_with_the_right_name(on_bench: Any) -> None:
     async def test(here: Bench) -> None:
-        async with server(echo) as port:
-            here.allow(*listed(port))
-            here.names[HOST] = ["127.0.0.1"]
+        async with here.allowed(echo) as port:
             reader, writer, head = await here.connect(f"{HOST}:{port}")
             assert head.startswith(b"HTTP/1.1 200 ")
             greeting = real_hello(HOST.upper())
@@ -206,9 +202,7 @@ def test_a_tunnel_with_the_right_name(on_bench: Any) -> None:
 
 def test_another_name_in_the_tunnel_of_a_free_port(on_bench: Any) -> None:
     async def test(here: Bench) -> None:
-        async with server(echo) as port:
-            here.allow(*listed(port))
-            here.names[HOST] = ["127.0.0.1"]
+        async with here.allowed(echo) as port:
             reader, writer, _ = await here.connect(f"{HOST}:{port}")
             writer.write(real_hello("evil.example"))
             assert await read_until(reader, b"") == bytes([21, 3, 1, 0, 2, 2, 112])
@@ -225,9 +219,7 @@ def test_a_server_that_speaks_first(on_bench: Any) -> None:
         writer.close()
 
     async def test(here: Bench) -> None:
-        async with server(banner) as port:
-            here.allow(*listed(port))
-            here.names[HOST] = ["127.0.0.1"]
+        async with here.allowed(banner) as port:
             reader, writer, _ = await here.connect(f"{HOST}:{port}")
             assert await read_until(reader, b"\n") == b"220 ready\r\n"
             writer.write(b"HELO\r\n")
@@ -240,9 +232,7 @@ def test_a_server_that_speaks_first(on_bench: Any) -> None:
 def test_every_request_of_a_connection_is_decided(on_bench: Any) -> None:
     async def test(here: Bench) -> None:
         web = Web(chunked=True)
-        async with server(web.serve) as port:
-            here.allow(*listed(port))
-            here.names[HOST] = ["127.0.0.1"]
+        async with here.allowed(web.serve) as port:
             reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
             writer.write(get(port, "/1") + get(port, "/2"))  # in one piece
             got = await read_until(reader, b"hello\r\n0\r\n\r\n")
@@ -262,9 +252,7 @@ def test_every_request_of_a_connection_is_decided(on_bench: Any) -> None:
 def test_a_second_request_for_another_host_on_the_same_connection(on_bench: Any) -> None:
     async def test(here: Bench) -> None:
         web = Web()
-        async with server(web.serve) as port:
-            here.allow(*listed(port))
-            here.names[HOST] = ["127.0.0.1"]
+        async with here.allowed(web.serve) as port:
             other = b"GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\n\r\n"
             answer = await here.send(get(port) + other)
             assert answer.count(b"HTTP/1.1 ") == 2
@@ -295,9 +283,7 @@ def test_a_second_request_for_another_host_on_the_same_connection(on_bench: Any)
 def test_smuggling(lengths: str, on_bench: Any) -> None:
     async def test(here: Bench) -> None:
         web = Web()
-        async with server(web.serve) as port:
-            here.allow(*listed(port))
-            here.names[HOST] = ["127.0.0.1"]
+        async with here.allowed(web.serve) as port:
             head = f"POST http://{HOST}:{port}/ HTTP/1.1\r\nHost: {HOST}:{port}\r\n{lengths}\r\n"
             answer = await here.send(
                 head.encode("latin-1") + b"5\r\nhello\r\n0\r\n\r\nGET /evil HTTP/1.1\r\n\r\n"
@@ -314,9 +300,7 @@ def test_smuggling(lengths: str, on_bench: Any) -> None:
 def test_crlf_in_a_url(on_bench: Any) -> None:
     async def test(here: Bench) -> None:
         web = Web()
-        async with server(web.serve) as port:
-            here.allow(*listed(port))
-            here.names[HOST] = ["127.0.0.1"]
+        async with here.allowed(web.serve) as port:
             for target in (
                 f"http://{HOST}:{port}/x HTTP/1.1\r\nX-Evil: 1\r\nGET /",
                 f"http://{HOST}:{port}/ /evil",
@@ -332,9 +316,7 @@ def test_crlf_in_a_url(on_bench: Any) -> None:
 def test_a_body_goes_up_and_too_large_a_one_does_not(on_bench: Any) -> None:
     async def test(here: Bench) -> None:
         web = Web()
-        async with server(web.serve) as port:
-            here.allow(*listed(port))
-            here.names[HOST] = ["127.0.0.1"]
+        async with here.allowed(web.serve) as port:
             head = f"POST http://{HOST}:{port}/ HTTP/1.1\r\nHost: {HOST}:{port}\r\n"
             answer = await here.send(
                 f"{head}Content-Length: 5\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n12345".encode()

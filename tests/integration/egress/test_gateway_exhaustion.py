@@ -18,7 +18,6 @@ from tests.integration.egress.bench import (
     Web,
     echo,
     get,
-    listed,
     read_head,
     read_until,
     server,
@@ -40,9 +39,7 @@ def test_a_kept_connection_that_the_server_closed_is_replaced(on_bench: Any) -> 
         writer.close()
 
     async def test(here: Bench) -> None:
-        async with server(once) as port:
-            here.allow(*listed(port))
-            here.names[HOST] = ["127.0.0.1"]
+        async with here.allowed(once) as port:
             reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
             for _ in range(3):
                 writer.write(get(port))
@@ -65,9 +62,7 @@ def test_what_may_count_twice_is_not_asked_twice(on_bench: Any) -> None:
         writer.close()
 
     async def test(here: Bench) -> None:
-        async with server(once) as port:
-            here.allow(*listed(port))
-            here.names[HOST] = ["127.0.0.1"]
+        async with here.allowed(once) as port:
             reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
             writer.write(get(port))
             await read_until(reader, b"hello")
@@ -94,10 +89,8 @@ def test_who_asks_for_a_tunnel_and_leaves_keeps_none(on_bench: Any, monkeypatch:
         return await upstream.dial(*call)
 
     async def test(here: Bench) -> None:
-        async with server(hold) as port:
+        async with here.allowed(hold) as port:
             monkeypatch.setattr(session, "dial", slowly)
-            here.allow(*listed(port))
-            here.names[HOST] = ["127.0.0.1"]
             for _ in range(10):
                 _, writer = await asyncio.open_connection("127.0.0.1", here.port)
                 writer.write(f"CONNECT {HOST}:{port} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
@@ -113,9 +106,7 @@ def test_a_tunnel_without_a_word_does_not_become_a_free_one(on_bench: Any) -> No
     """Once, after the idle time, everything passed: a greeting for another host too."""
 
     async def test(here: Bench) -> None:
-        async with server(echo) as port:
-            here.allow(*listed(port))
-            here.names[HOST] = ["127.0.0.1"]
+        async with here.allowed(echo) as port:
             reader, writer, _ = await here.connect(f"{HOST}:{port}")
             await asyncio.sleep(0.7)
             writer.write(real_hello("evil.example"))
@@ -129,9 +120,7 @@ def test_a_tunnel_without_a_word_does_not_become_a_free_one(on_bench: Any) -> No
 def test_a_quiet_kept_connection_ends_without_a_denial(on_bench: Any) -> None:
     async def test(here: Bench) -> None:
         web = Web()
-        async with server(web.serve) as port:
-            here.allow(*listed(port))
-            here.names[HOST] = ["127.0.0.1"]
+        async with here.allowed(web.serve) as port:
             answer = await here.send(get(port))
             assert answer.endswith(b"hello")
             assert [record.verdict for record in here.records] == ["allow"]
@@ -147,9 +136,7 @@ def test_a_server_that_takes_nothing(on_bench: Any) -> None:
             await stuck.wait()
             writer.close()
 
-        async with server(stall) as port:
-            here.allow(*listed(port))
-            here.names[HOST] = ["127.0.0.1"]
+        async with here.allowed(stall) as port:
             reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
             writer.write(get(port, extra="Content-Length: 500000000\r\n").replace(b"GET", b"POST", 1))
             sending = asyncio.ensure_future(_send_much(writer))
@@ -165,9 +152,7 @@ def test_a_server_that_takes_nothing(on_bench: Any) -> None:
 def test_a_client_that_takes_nothing(on_bench: Any) -> None:
     async def test(here: Bench) -> None:
         web = Web(body=bytes(8 << 20))
-        async with server(web.serve) as port:
-            here.allow(*listed(port))
-            here.names[HOST] = ["127.0.0.1"]
+        async with here.allowed(web.serve) as port:
             _, writer = await asyncio.open_connection("127.0.0.1", here.port, limit=1024)
             writer.write(get(port))
             assert 0 < ((await _ended(here)).bytes_down or 0) < 8 << 20

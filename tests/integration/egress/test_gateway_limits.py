@@ -17,7 +17,6 @@ from tests.integration.egress.bench import (
     Web,
     echo,
     get,
-    listed,
     read_head,
     read_until,
     server,
@@ -56,9 +55,7 @@ def test_more_connections_than_a_sandbox_gets(on_bench: Any) -> None:
 
     async def test(here: Bench) -> None:
         web = Web()
-        async with server(web.serve) as port:
-            here.allow(*listed(port))
-            here.names[HOST] = ["127.0.0.1"]
+        async with here.allowed(web.serve) as port:
             opened = await asyncio.gather(
                 *(asyncio.open_connection("127.0.0.1", here.port) for _ in range(1000)),
                 return_exceptions=True,
@@ -82,10 +79,7 @@ def socks(host: bytes, port: int, *, command: int = 1, kind: int = 3) -> bytes:
 
 def test_socks(on_bench: Any) -> None:
     async def test(here: Bench) -> None:
-        web = Web()
-        async with server(echo) as port, server(web.serve):
-            here.allow(*listed(port))
-            here.names[HOST] = ["127.0.0.1"]
+        async with here.allowed(echo) as port:
             reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
             writer.write(socks(HOST.encode(), port))
             assert (await reader.readexactly(12))[:4] == b"\5\0\5\0"
@@ -145,9 +139,7 @@ def test_an_answer_that_breaks_off_is_not_taken_for_a_whole_one(on_bench: Any) -
         writer.close()
 
     async def test(here: Bench) -> None:
-        async with server(broken) as port:
-            here.allow(*listed(port))
-            here.names[HOST] = ["127.0.0.1"]
+        async with here.allowed(broken) as port:
             answer = await here.send(get(port))
             assert b"ontent-Length: 100" in answer or b"ontent-length: 100" in answer
             assert "broke off" in here.records[0].error
@@ -245,9 +237,7 @@ def _without_keys(*, server: bool) -> ssl.SSLContext:
 def test_bandwidth_is_bounded(on_bench: Any) -> None:
     async def test(here: Bench) -> None:
         web = Web(body=b"x" * 600_000)
-        async with server(web.serve) as port:
-            here.allow(*listed(port))
-            here.names[HOST] = ["127.0.0.1"]
+        async with here.allowed(web.serve) as port:
             started = asyncio.get_running_loop().time()
             answer = await here.send(get(port, extra="Connection: close\r\n"))
             assert len(answer) > 600_000

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.integration.fleet.conftest import Registry
     from tests.integration.sandbox import Sandbox
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.alone]
 
 SOAK = os.environ.get("OPENCLAW_SANDBOX_SOAK") == "1"
 AT_ONCE = 50 if SOAK else 12

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.integration.sandbox import Sandbox
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.alone]
 
 _GIB = 1 << 30
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.integration.sandbox import Sandbox
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.alone]
 
 RUNSC = "/usr/bin/runsc"
 #: What this gVisor needs on machines without KVM; see the runtime's own documentation.

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from openclaw_sandbox.engine.images import ImageStore
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.alone]
 
 RECIPE = """\
 ARG BASE

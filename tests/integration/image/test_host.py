@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.alone
+
 REPORT = Reporter(Phase.BASE, lambda _event: None)
 SLEEP = [
     sys.executable,

@@ -21,7 +21,7 @@ from tests.tool import Tool
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.alone]
 REFERENCE = reference_of(ImageName.SANDBOX)
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from tests.integration.sandbox import Sandbox
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.alone]
 
 #: Name -> program, flags of `run`, exit status, reason, and whether it is only likely.
 DEATHS: dict[str, tuple[str, tuple[str, ...], int, str, bool]] = {

@@ -17,7 +17,7 @@ from tests.integration.sandbox import eventually, matching
 if TYPE_CHECKING:
     from tests.integration.sandbox import Sandbox
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.alone]
 
 MIB = 1 << 20
 

@@ -29,6 +29,7 @@ from openclaw_sandbox.errors import (
     EngineError,
     ImageMissingError,
     SandboxConflictError,
+    SandboxGoneError,
 )
 from openclaw_sandbox.image.recipes import GATEWAY_REFERENCE
 from openclaw_sandbox.policy.egress import PROXY_PORT
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from openclaw_sandbox.egress.place import Health
-    from openclaw_sandbox.engine.base import Engine, ImageInfo
+    from openclaw_sandbox.engine.base import Engine, ImageInfo, Observed
     from openclaw_sandbox.policy.model import EffectivePolicy
     from openclaw_sandbox.spec.model import ContainerSpec
 
@@ -104,11 +105,12 @@ def ensure_forwarder(
     `called`: the sandbox's name in the log, if it will have another one than now.
 
     Raises:
-        EgressError: the sandbox does not run, or the forwarder does not come up.
+        SandboxGoneError: the sandbox does not run, or stops meanwhile.
+        EgressError: the forwarder does not come up.
     """
     sandbox = engine.inspect(container_id)
     if sandbox is None or not sandbox.running:
-        raise EgressError("The sandbox does not run: it cannot get a way out.")
+        raise _gone()
     sandbox = replace(sandbox, name=called or sandbox.name)
     ticket = ticket_of(gateway.place, sandbox)
     if ticket in gateway.health.forwarders:
@@ -120,12 +122,29 @@ def ensure_forwarder(
         _remove_orphans(engine, state_hash(str(gateway.policy.state_dir)))
         drop_forwarder(engine, sandbox.id)
         log("opening the way to the egress gateway")
-        made = _start(forwarder_spec(gateway.policy, gateway.place, sandbox, _image(engine)), engine)
         try:
-            _await_forwarder(gateway.place, engine, made, ticket)
-        except BaseException:
-            engine.remove(made, force=True)
+            made = _start(forwarder_spec(gateway.policy, gateway.place, sandbox, _image(engine)), engine)
+            try:
+                _await_forwarder(gateway.place, engine, made, ticket)
+            except BaseException:
+                engine.remove(made, force=True)
+                raise
+        except EngineError:
+            if not _still_runs(sandbox, engine):
+                raise _gone() from None
             raise
+
+
+def _still_runs(sandbox: Observed, engine: Engine) -> bool:
+    """Whether it has been running all the time: another start has another network."""
+    now = engine.inspect(sandbox.id)
+    return now is not None and now.running and now.started_at == sandbox.started_at
+
+
+def _gone() -> SandboxGoneError:
+    return SandboxGoneError(
+        "The sandbox was stopped or removed before it had its way out.", hint="Run the command again."
+    )
 
 
 def drop_forwarder(engine: Engine, container_id: str) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, assert_never
 
 from openclaw_sandbox.dataclass import dataclass
-from openclaw_sandbox.errors import SandboxBusyError, StateFileError
+from openclaw_sandbox.errors import SandboxBusyError, SandboxGoneError, StateFileError
 from openclaw_sandbox.lifecycle import plan as planning
 from openclaw_sandbox.lifecycle.blueprint import (
     Blueprint,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from openclaw_sandbox.policy.model import EffectivePolicy
 
 __all__ = [
+    "RETRY_PAUSES_S",
     "Blueprint",
     "OnBusy",
     "Ready",
@@ -52,6 +54,8 @@ __all__ = [
 ]
 
 _POLL_S = 0.25
+#: Somebody may stop the container between our look at it and our use of it; seconds until the next try.
+RETRY_PAUSES_S = (0.1, 0.5, 2.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,15 +136,24 @@ def ensure(
         warnings=warnings,
     )
     settle(state_dir, engine, desk.registry)
+    for pause_s in RETRY_PAUSES_S:
+        with contextlib.suppress(SandboxGoneError):
+            return _stand(desk)
+        time.sleep(pause_s)
+    return _stand(desk)
+
+
+def _stand(desk: _Desk) -> Ready:
+    """One try. Raises SandboxGoneError if the container stops while it gets its way out."""
     waiting = False
     while (ready := _attempt(desk)) is None:
         if not waiting:
-            log(f"waiting until no command runs in {desk.name}")
+            desk.log(f"waiting until no command runs in {desk.name}")
         waiting = True
         time.sleep(_POLL_S)
     if not ready.made:
-        open_way_out(blueprint.policy, engine, ready.container_id, log=log)
-    return replace(ready, warnings=(*ready.warnings, *warnings))
+        open_way_out(desk.blueprint.policy, desk.engine, ready.container_id, log=desk.log)
+    return replace(ready, warnings=(*ready.warnings, *dict.fromkeys(desk.warnings)))
 
 
 def _attempt(desk: _Desk) -> Ready | None:

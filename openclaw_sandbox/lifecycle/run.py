@@ -15,7 +15,7 @@ from openclaw_sandbox.errors import EngineError, EngineUnavailableError, Sandbox
 from openclaw_sandbox.lifecycle.blueprint import masks_fixed
 from openclaw_sandbox.lifecycle.counters import Meter
 from openclaw_sandbox.lifecycle.diskwatch import DiskWatch
-from openclaw_sandbox.lifecycle.ensure import Blueprint, Ready, ensure, make
+from openclaw_sandbox.lifecycle.ensure import RETRY_PAUSES_S, Blueprint, Ready, ensure, make
 from openclaw_sandbox.lifecycle.execute import Bounds, Ending, Execution, exit_status
 from openclaw_sandbox.lifecycle.locks import entering
 from openclaw_sandbox.lifecycle.make import discard
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from openclaw_sandbox.lifecycle.counters import Usage
     from openclaw_sandbox.lifecycle.execute import Result
     from openclaw_sandbox.lifecycle.streams import Streams
-
-#: Somebody may stop the container between our look and the exec.
-_RETRY_PAUSES_S = (0.1, 0.5, 2.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +104,7 @@ def run(
         with _disposable(ready.container_id, spec.name, blueprint, engine, listener):
             _tell(ready.warnings, listener)
             return _run_in(ready, blueprint, request, engine, streams)
-    pauses = iter(_RETRY_PAUSES_S)
+    pauses = iter(RETRY_PAUSES_S)
     while True:
         ready = ensure(blueprint, engine, on_busy=request.on_busy, log=listener.debug, show=listener.note)
         _tell(ready.warnings, listener)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from openclaw_sandbox.egress import service
-from openclaw_sandbox.errors import EgressError, ImageMissingError
+from openclaw_sandbox.errors import EgressError, ImageMissingError, SandboxGoneError
 from openclaw_sandbox.spec.build import state_hash
 from tests.integration.egress.world import SLOW_BYTES, WAYS_OUT, WEB_PORT
 from tests.integration.sandbox import eventually
@@ -21,6 +21,8 @@ from tests.integration.sandbox import eventually
 if TYPE_CHECKING:
     from docker import APIClient
 
+    from openclaw_sandbox.engine.base import ImageInfo
+    from openclaw_sandbox.engine.docker.engine import DockerEngine
     from openclaw_sandbox.lifecycle.ensure import Ready
     from openclaw_sandbox.policy.model import EffectivePolicy
     from tests.integration.egress.conftest import Box
@@ -302,3 +304,24 @@ def test_a_port_that_is_taken_ends_the_run(box: Box, monkeypatch: pytest.MonkeyP
     taken.stream.close()
     assert failed.value.exit_code == 125
     assert box.forwarders() == []
+
+
+def test_a_sandbox_that_stops_meanwhile_is_said_to_be_gone(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The forwarder joins its network, and there is none any more: that is not the forwarder's failure."""
+    policy = box.policy()
+    ready = box.up(replace(policy, egress=None))
+    gateway = service.ensure_gateway(policy, box.engine, env={})
+
+    def stop_first(engine: DockerEngine) -> ImageInfo:
+        engine.kill(ready.container_id)
+        engine.wait(ready.container_id, timeout_s=10)
+        return image_of(engine)
+
+    image_of = service._image
+    monkeypatch.setattr(service, "_image", stop_first)
+    with pytest.raises(SandboxGoneError):
+        service.ensure_forwarder(gateway, box.engine, ready.container_id)
+    assert box.forwarders() == []
+    monkeypatch.undo()
+    again = box.up(policy)
+    assert box.sh(policy, again, *CURL, page(box)).stdout.startswith(b"world")

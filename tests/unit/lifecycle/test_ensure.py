@@ -15,6 +15,7 @@ from openclaw_sandbox.errors import (
     ImageMissingError,
     SandboxBusyError,
     SandboxConflictError,
+    SandboxGoneError,
     SpecRefusedError,
     StateFileError,
 )
@@ -80,6 +81,39 @@ def test_a_stopped_one_is_started(house: House) -> None:
     )
     assert house.ensure().action == "started"
     alone(house)
+
+
+def test_one_that_stops_before_it_has_its_way_out_is_started_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.ensure()
+    tries: list[str] = []
+
+    def stops_twice(_policy: object, engine: FakeEngine, container_id: str, **_: object) -> None:
+        tries.append(container_id)
+        if len(tries) < 3:
+            engine.containers[container_id] = replace(
+                engine.containers[container_id], state=ContainerState.EXITED
+            )
+            raise SandboxGoneError("It stopped.")
+
+    monkeypatch.setattr(module, "open_way_out", stops_twice)
+    monkeypatch.setattr(module.time, "sleep", lambda _seconds: None)
+    assert house.ensure().action == "started"
+    assert len(tries) == 3
+    alone(house)
+
+
+def test_one_that_always_stops_is_given_up(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.ensure()
+
+    def stops(*_: object, **__: object) -> None:
+        raise SandboxGoneError("It stopped.")
+
+    monkeypatch.setattr(module, "open_way_out", stops)
+    monkeypatch.setattr(module.time, "sleep", lambda _seconds: None)
+    with pytest.raises(SandboxGoneError):
+        house.ensure()
 
 
 def test_a_lost_entry_comes_back(house: House) -> None:

@@ -17,6 +17,7 @@ import dataclasses
 from dataclasses import MISSING, FrozenInstanceError
 from operator import attrgetter
 from reprlib import recursive_repr
+from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
 __all__ = ["dataclass"]
@@ -70,25 +71,36 @@ def _values_of(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
 def _initializer(cls: Any) -> Callable[..., None]:
     fields = dataclasses.fields(cls)
     positional = tuple(f.name for f in fields if f.init and not f.kw_only)
-    plan = tuple((f.name, f.init, f.default, f.default_factory) for f in fields)
-    put = object.__setattr__
+    plan = tuple((f.name, _setter(cls, f.name), f.init, f.default, f.default_factory) for f in fields)
 
     def __init__(self: Any, /, *args: Any, **given: Any) -> None:
         if args:
             given = _with_positional(self, positional, args, given)
-        for name, accepted, default, factory in plan:
-            if accepted and name in given:
-                put(self, name, given.pop(name))
+        taken = 0
+        for name, put, accepted, default, factory in plan:
+            if name in given and accepted:
+                put(self, given[name])
+                taken += 1
             elif default is not MISSING:
-                put(self, name, default)
+                put(self, default)
             elif factory is not MISSING:
-                put(self, name, factory())
+                put(self, factory())
             elif accepted:
                 raise TypeError(f"{type(self).__name__}() misses the argument {name!r}")
-        if given:
-            raise TypeError(f"{type(self).__name__}() has no argument {next(iter(given))!r}")
+        if taken != len(given):
+            known = {f.name for f in fields if f.init}
+            unknown = next(name for name in given if name not in known)
+            raise TypeError(f"{type(self).__name__}() has no argument {unknown!r}")
 
     return __init__
+
+
+def _setter(cls: Any, name: str) -> Callable[[Any, Any], None]:
+    """Sets a field of a frozen record too; straight into its slot where it has one."""
+    slot = getattr(cls, name, None)
+    if isinstance(slot, MemberDescriptorType):
+        return slot.__set__
+    return lambda self, value: object.__setattr__(self, name, value)
 
 
 def _with_positional(

@@ -142,8 +142,12 @@ _PARTS = {
     "limits": _LIMITS,
 }
 _PART_OF = {field: part for part, fields_of_part in _PARTS.items() for field in fields_of_part}
-#: What counts when two specs are compared, and its part; worked out once: `list` asks for each container.
-_COMPARED = tuple((f.name, _PART_OF.get(f.name, "hardening")) for f in fields(ContainerSpec) if f.compare)
+_COMPARED = [f.name for f in fields(ContainerSpec) if f.compare]
+#: What counts when two specs are compared, by part; worked out once: `list` asks for each container.
+_FIELDS = {
+    part: tuple(name for name in _COMPARED if _PART_OF.get(name, "hardening") == part)
+    for part in sorted({*_PARTS, "hardening"})
+}
 
 
 def spec_hashes(spec: ContainerSpec, image_id: str) -> tuple[str, dict[str, str]]:
@@ -152,7 +156,10 @@ def spec_hashes(spec: ContainerSpec, image_id: str) -> tuple[str, dict[str, str]
     Equal specs have equal hashes: what does not count for `==` does not count here. Of a part 8 hex digits
     tell whether it differs.
     """
-    digests = _part_digests(spec, image_id)
+    digests = {
+        part: _digest(part, image_id if part == "image" else "", _values(spec, names))
+        for part, names in _FIELDS.items()
+    }
     text = " ".join(f"{part}={digest}" for part, digest in digests.items())
     whole = hashlib.sha256(text.encode()).hexdigest()
     return whole, {part: digest[:8] for part, digest in digests.items()}
@@ -168,11 +175,8 @@ def spec_parts(spec: ContainerSpec, image_id: str) -> dict[str, str]:
     return spec_hashes(spec, image_id)[1]
 
 
-def _part_digests(spec: ContainerSpec, image_id: str) -> dict[str, str]:
-    grouped: dict[str, list[Any]] = {"image": [image_id]}
-    for name, part in _COMPARED:
-        grouped.setdefault(part, []).append((name, _frozen(getattr(spec, name))))
-    return {part: _digest(tuple(content)) for part, content in sorted(grouped.items())}
+def _values(spec: ContainerSpec, names: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple([_frozen(getattr(spec, name)) for name in names])
 
 
 #: Asked before Mapping, which is slow to answer no.
@@ -186,9 +190,10 @@ def _frozen(value: Any) -> Any:
 
 
 @lru_cache(maxsize=1024)
-def _digest(content: tuple[Any, ...]) -> str:
+def _digest(part: str, image_id: str, values: tuple[Any, ...]) -> str:
     """Kept, because the containers of one agent's sessions differ in their names and mounts alone."""
-    return hashlib.sha256(_text(content).encode()).hexdigest()
+    named = list(zip(_FIELDS[part], values, strict=True))
+    return hashlib.sha256(_text([image_id, *named] if image_id else named).encode()).hexdigest()
 
 
 def _text(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, assert_never
@@ -136,24 +135,31 @@ def ensure(
         warnings=warnings,
     )
     settle(state_dir, engine, desk.registry)
-    for pause_s in RETRY_PAUSES_S:
-        with contextlib.suppress(SandboxGoneError):
-            return _stand(desk)
-        time.sleep(pause_s)
-    return _stand(desk)
+    pauses = iter(RETRY_PAUSES_S)
+    while True:
+        ready = _stand(desk)
+        pause_s = next(pauses, None)
+        try:
+            if not ready.made:
+                open_way_out(blueprint.policy, engine, ready.container_id, log=log)
+        except SandboxGoneError:
+            if pause_s is None:
+                raise
+            log(f"{desk.name} stopped before it had its way out")
+            time.sleep(pause_s)
+            continue
+        return replace(ready, warnings=(*ready.warnings, *dict.fromkeys(warnings)))
 
 
 def _stand(desk: _Desk) -> Ready:
-    """One try. Raises SandboxGoneError if the container stops while it gets its way out."""
+    """The running container, after however long a command stands in the way."""
     waiting = False
     while (ready := _attempt(desk)) is None:
         if not waiting:
             desk.log(f"waiting until no command runs in {desk.name}")
         waiting = True
         time.sleep(_POLL_S)
-    if not ready.made:
-        open_way_out(desk.blueprint.policy, desk.engine, ready.container_id, log=desk.log)
-    return replace(ready, warnings=(*ready.warnings, *dict.fromkeys(desk.warnings)))
+    return ready
 
 
 def _attempt(desk: _Desk) -> Ready | None:

@@ -1,7 +1,8 @@
 """How fast `list` and `recreate` are with many sandboxes, as ratios against Docker's CLI in the same run.
 
 OpenClaw 2026.2.17 starts two `docker inspect` per container for a list, one after the other, and one
-`docker rm -f` per container more to recreate: that is measured here with the same commands on a sample.
+`docker rm -f` per container more to recreate: that is measured here with the same commands on a sample. The
+start of Node and of OpenClaw itself, almost a second more, is not counted.
 
     python benchmarks/list.py [--containers 200] [--recreate 100] [--running]
 """

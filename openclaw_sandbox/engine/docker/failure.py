@@ -31,7 +31,7 @@ def message_of(body: bytes) -> str:
     text = body.decode("utf-8", "replace").strip()
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text[:2000]
     said = value.get("message") if isinstance(value, dict) else None
     return said if isinstance(said, str) else text[:2000]
@@ -146,7 +146,7 @@ def parsing(address: str, doing: str) -> Iterator[None]:
     """An answer that is JSON and still none: a proxy or another program sits at the socket."""
     try:
         yield
-    except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError, OverflowError) as error:
         raise EngineLostError(
             f"The engine at {address} was asked to {doing} and gave an answer that makes no sense.",
             hint="Look at what listens there, and at its log: journalctl -u docker",

@@ -45,7 +45,7 @@ class Response:
             return None
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter: thousands of brackets
             raise EngineLostError(
                 "The engine's answer is not JSON.", hint="Is this the socket of a Docker Engine?"
             ) from None

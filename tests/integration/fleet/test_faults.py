@@ -34,9 +34,12 @@ FAULTS = {
     "reset": (fake_engine.reset, "broke"),
     "half an answer": (HALF, "broke off"),
     "500": (reply(500, {"message": "on fire"}), "status 500"),
+    "500 too deep": (reply(500, raw=b"[" * 200_000), "status 500"),
     "no JSON": (reply(200, raw=b"<html>"), "not JSON"),
     "no list": (reply(200, {"Id": 5}), "makes no sense"),
     "odd items": (reply(200, [{"Names": 5}, 7]), "makes no sense"),
+    "too deep": (reply(200, raw=b"[" * 200_000), "not JSON"),
+    "an endless time": (reply(200, raw=b'[{"Id": "a", "Created": 1e400}]'), "makes no sense"),
 }
 ENTRY = {
     "containerName": "openclaw-sbx-agent-main-f331f052",

@@ -17,6 +17,7 @@ from tests.fake_host import FakeHost
 from tests.unit.lifecycle.fake_engine import FakeEngine
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from openclaw_sandbox.engine.base import Observed
@@ -86,9 +87,9 @@ class House:
     def entries(self) -> list[Entry]:
         return self.registry.entries(Kind.CONTAINER)
 
-    def fleet(self) -> Fleet:
+    def fleet(self, *, first_look: Callable[[], list[Observed]] | None = None) -> Fleet:
         policies = Policies(self.config, FakeHost())
-        return Fleet(self.state_dir, self.engine, policies, warn=self.said.append)
+        return Fleet(self.state_dir, self.engine, policies, warn=self.said.append, first_look=first_look)
 
     def intents(self) -> list[str]:
         folder = self.state_dir / "sandbox" / "intents"

@@ -109,9 +109,13 @@ class DockerImages:
         with self._failures("import the base image"), tar.open("rb") as stream:
             changes = [f"LABEL {json.dumps(key)}={json.dumps(value)}" for key, value in labels.items()]
             answer = str(self._api(_SILENCE_S).import_image(stream, changes=changes))
-        last = json.loads(answer.splitlines()[-1])
-        if "status" not in last:
-            raise refusal("import the base image", str(last.get("error", answer)))
+        try:
+            last = json.loads(answer.splitlines()[-1])
+        except (ValueError, IndexError, RecursionError):
+            last = None
+        if not isinstance(last, dict) or "status" not in last:
+            said = last.get("error", answer) if isinstance(last, dict) else answer
+            raise refusal("import the base image", str(said)[:2000])
         return str(last["status"])
 
     def build(self, request: BuildRequest, listener: Callable[[BuildStep | str], None]) -> str:
